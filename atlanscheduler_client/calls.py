@@ -19,11 +19,14 @@ from atlanscheduler_client.json_text import dumps
 from atlanscheduler_client.reading import (
     aborts_of,
     audit_record_of,
+    group_of,
     job_of,
     made_token_of,
     node_of,
     pause_of,
+    preview_of,
     reruns_of,
+    schedule_of,
     task_of,
     token_of,
     usage_of,
@@ -34,13 +37,17 @@ from atlanscheduler_client.shapes import (
     Aborts,
     AuditRecord,
     FailureKind,
+    Group,
     Job,
     Kept,
     MadeToken,
     NewJob,
+    NewSchedule,
     Node,
     Pause,
+    Preview,
     Reruns,
+    Schedule,
     Status,
     Task,
     Token,
@@ -101,10 +108,16 @@ def submit_all(jobs: Sequence[NewJob], key: str | None) -> Call[Sequence[Job]]:
 
 
 def page(
-    uid: str, *, statuses: Collection[Status] | str, task: str | None, parent: str | None
+    uid: str,
+    *,
+    statuses: Collection[Status] | str,
+    task: str | None,
+    parent: str | None,
+    group: str | None,
 ) -> Call[ListPage[Job]]:
     """List the newest of a user's jobs."""
-    return _page(_path(uid, **_match(statuses, task), parent=parent, limit=PAGE_JOBS), job_of)
+    which = _match(statuses, task)
+    return _page(_path(uid, **which, parent=parent, group=group, limit=PAGE_JOBS), job_of)
 
 
 def page_of_all(
@@ -148,6 +161,7 @@ def rerun(
     delay: timedelta | float | None,
     start_within: timedelta | float | Kept | None,
     max_attempts: int | Kept | None,
+    needs: Collection[str] | Kept = KEPT,
     key: str | None,
 ) -> Call[Job]:
     """Run a job again."""
@@ -158,6 +172,7 @@ def rerun(
         "priority": priority,
         "start_within_s": within,
         "max_attempts": max_attempts,
+        "needs": needs if isinstance(needs, Kept) else list(needs),
     }
     given = {
         "parent": running_job(),
@@ -222,10 +237,21 @@ def abort(
     return Call(method="DELETE", path=path, read=_job, wait_s=wait_s)
 
 
-def abort_all(uid: str, *, statuses: Collection[Status] | str, task: str | None) -> Call[Aborts]:
+def abort_all(
+    uid: str, *, statuses: Collection[Status] | str, task: str | None, group: str | None
+) -> Call[Aborts]:
     """Abort all of a user's jobs that match."""
-    path = _path(uid, **_match(statuses, task))
+    path = _path(uid, **_match(statuses, task), group=group)
     return Call(method="DELETE", path=path, read=lambda response: aborts_of(response.document))
+
+
+def group(uid: str, name: str) -> Call[Group]:
+    """Read how far a group of a user's jobs is."""
+    return Call(
+        method="GET",
+        path=_path("-", "groups", uid, name),
+        read=lambda response: group_of(response.document),
+    )
 
 
 def usage(uid: str) -> Call[Usage]:
@@ -279,6 +305,95 @@ def resume(kind: str, name: str) -> Call[Pause]:
 def pauses(kind: str | None) -> Call[ListPage[Pause]]:
     """List the first pauses."""
     return _page(_path("-", "pauses", kind=kind, limit=PAGE_JOBS), pause_of)
+
+
+def set_schedule(new: NewSchedule) -> Call[Schedule]:
+    """Set a schedule."""
+    order = {
+        "task": new.task,
+        "data": new.data,
+        "hook": new.hook,
+        "cron": new.cron,
+        "every_s": _seconds(new.every),
+        "timezone": new.timezone,
+        "start_at": new.start_at and new.start_at.isoformat(),
+        "end_at": new.end_at and new.end_at.isoformat(),
+        "jitter_s": _seconds(new.jitter),
+        "misfire": str(new.misfire),
+        "catchup_s": _seconds(new.catchup),
+        "overlap": str(new.overlap),
+        "paused": new.paused,
+        "note": new.note,
+        "priority": new.priority,
+        "max_attempts": new.max_attempts,
+    }
+    return Call(
+        method="PUT",
+        path=_path("-", "schedules", new.uid, new.name),
+        body=dumps(order),
+        headers={"Content-Type": "application/json"},
+        read=_schedule,
+    )
+
+
+def schedule(uid: str, name: str) -> Call[Schedule]:
+    """Read a schedule."""
+    return Call(method="GET", path=_path("-", "schedules", uid, name), read=_schedule)
+
+
+def delete_schedule(uid: str, name: str) -> Call[Schedule]:
+    """Delete a schedule."""
+    return Call(method="DELETE", path=_path("-", "schedules", uid, name), read=_schedule)
+
+
+def schedules(uid: str | None) -> Call[ListPage[Schedule]]:
+    """List the first schedules."""
+    return _page(_path("-", "schedules", uid=uid, limit=PAGE_JOBS), schedule_of)
+
+
+def run_schedule(uid: str, name: str, key: str | None) -> Call[Job]:
+    """Make a job of a schedule now."""
+    path = _path("-", "schedules", uid, name, "run")
+    headers = {"Idempotency-Key": key or uuid4().hex}
+    return Call(method="POST", path=path, headers=headers, read=_job)
+
+
+def backfill_schedule(
+    uid: str, name: str, *, begin: datetime, end: datetime
+) -> Call[Sequence[Job]]:
+    """Make up for a time that is past."""
+    return Call(
+        method="POST",
+        path=_path("-", "schedules", uid, name, "backfill"),
+        body=dumps({"from": begin.isoformat(), "to": end.isoformat()}),
+        headers={"Content-Type": "application/json"},
+        read=_jobs,
+    )
+
+
+def preview_schedule(
+    *,
+    cron: str | None,
+    every: timedelta | float | None,
+    timezone: str,
+    start_at: datetime | None,
+    count: int,
+) -> Call[Preview]:
+    """Ask when a schedule would make its next jobs."""
+    order = {
+        "cron": cron,
+        "every_s": _seconds(every),
+        "timezone": timezone,
+        "start_at": start_at and start_at.isoformat(),
+        "count": count,
+    }
+    return Call(
+        method="POST",
+        path="/-/schedules/preview",
+        body=dumps(order),
+        headers={"Content-Type": "application/json"},
+        read=lambda response: preview_of(response.document),
+    )
 
 
 def create_token(
@@ -388,6 +503,11 @@ def _order(job: NewJob) -> dict[str, Any]:
         "start_within_s": _seconds(job.start_within),
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries or None,
+        "needs": list(job.needs) or None,
+        "ref": job.ref,
+        "after": list(job.after) or None,
+        "after_if": str(job.after_if) if job.after else None,
+        "group": job.group,
     }
 
 
@@ -408,6 +528,10 @@ def _page(path: str, item_of: Callable[[dict[str, Any]], T]) -> Call[ListPage[T]
 
 def _job(response: Response) -> Job:
     return job_of(response.document)
+
+
+def _schedule(response: Response) -> Schedule:
+    return schedule_of(response.document)
 
 
 def _jobs(response: Response) -> Sequence[Job]:

@@ -8,6 +8,7 @@ from typing import Any
 from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
+    AfterIf,
     Attempt,
     AttemptOutcome,
     AuditRecord,
@@ -15,21 +16,28 @@ from atlanscheduler_client.shapes import (
     CleanupState,
     Failure,
     FailureKind,
+    Group,
     Job,
     JobState,
     LogLine,
     MadeToken,
     Node,
+    Occurrence,
     OnAbort,
     Pause,
     PauseKind,
+    Predecessor,
+    Preview,
     Progress,
     RerunOf,
     Reruns,
     Role,
+    Schedule,
     Status,
     Task,
+    TaskLimit,
     TaskRetry,
+    TaskThrottle,
     Token,
     Usage,
     UserLimits,
@@ -65,9 +73,16 @@ def reruns_of(document: Document) -> Reruns:
 
 def task_of(document: Document) -> Task:
     """A handler from its JSON."""
-    fields = {name: document[name] for name in Task.__slots__ if name != "retry"}
-    retry = document.get("retry")  # a node of an earlier version has none
-    read = {"loaded_at": instant(document["loaded_at"]), "retry": retry and _retry_of(retry)}
+    later = {"retry", "needs", "limit", "throttle"}  # a node of an earlier version has none
+    fields = {name: document[name] for name in Task.__slots__ if name not in later}
+    retry, throttle = document.get("retry"), document.get("throttle")
+    read = {
+        "loaded_at": instant(document["loaded_at"]),
+        "retry": retry and _retry_of(retry),
+        "needs": tuple(document.get("needs", ())),
+        "limit": [_limit_of(each) for each in document.get("limit", ())],
+        "throttle": throttle and _throttle_of(throttle),
+    }
     return Task(**fields | read)
 
 
@@ -76,7 +91,9 @@ def node_of(document: Document) -> Node:
     fields: Document = {name: document.get(name) for name in Node.__slots__}
     paused = document.get("paused")  # a node of an earlier version knows no pauses
     started_at = instant(document["started_at"])
-    return Node(**fields | {"started_at": started_at, "paused": paused and pause_of(paused)})
+    place = {name: tuple(document.get(name, ())) for name in ("labels", "only")}
+    read = {"started_at": started_at, "paused": paused and pause_of(paused), **place}
+    return Node(**fields | read)
 
 
 def pause_of(document: Document) -> Pause:
@@ -90,6 +107,27 @@ def pause_of(document: Document) -> Pause:
             "paused_at": instant(document["paused_at"]),
         }
     )
+
+
+def schedule_of(document: Document) -> Schedule:
+    """A schedule from its JSON."""
+    fields = {name: document[name] for name in Schedule.__slots__}
+    times = ("start_at", "end_at", "created_at", "changed_at")
+    return Schedule(
+        **fields
+        | {name: _instant_or_none(document[name]) for name in times}
+        | {
+            "next": [instant(each) for each in document["next"]],
+            "recent": [_occurrence(each) for each in document["recent"]],
+        }
+    )
+
+
+def preview_of(document: Document) -> Preview:
+    """The next times of a schedule from their JSON."""
+    fields = {name: document[name] for name in Preview.__slots__}
+    times = {name: [instant(each) for each in document[name]] for name in ("next", "local")}
+    return Preview(**fields | times)
 
 
 def usage_of(document: Document) -> Usage:
@@ -116,6 +154,13 @@ def audit_record_of(document: Document) -> AuditRecord:
     return AuditRecord(
         **fields | {"at": instant(document["at"]), "role": None if role is None else Role(role)}
     )
+
+
+def group_of(document: Document) -> Group:
+    """How far a group is, from its JSON."""
+    fields = {name: document[name] for name in Group.__slots__}
+    counts = {Status(status): jobs for status, jobs in document["counts"].items()}
+    return Group(**fields | {"counts": counts})
 
 
 def progress_of(document: Document) -> Progress:
@@ -162,8 +207,36 @@ def _order(document: Document) -> Document:
         "waits": waits and _waits(waits),
         "max_attempts": document.get("max_attempts"),
         "hook_retries": document.get("hook_retries", False),
+        "needs": tuple(document.get("needs", ())),
+        "schedule": document.get("schedule"),
+        "scheduled_for": _instant_or_none(document.get("scheduled_for")),
         "attempts": tuple(_attempt(each) for each in document.get("attempts", ())),
+        **_dependencies(document),
     }
+
+
+def _dependencies(document: Document) -> Document:
+    """What it waits for, and what waits for it; an earlier version says nothing of it."""
+    condition, successors = document.get("after_if"), document.get("successors")
+    return {
+        "after": tuple(Predecessor(**each) for each in document.get("after", ())),
+        "after_if": None if condition is None else AfterIf(condition),
+        "successors": None if successors is None else tuple(successors),
+        "group": document.get("group"),
+    }
+
+
+def _occurrence(document: Document) -> Occurrence:
+    fields = {name: document[name] for name in Occurrence.__slots__}
+    status = document["status"]
+    return Occurrence(
+        **fields
+        | {
+            "scheduled_for": instant(document["scheduled_for"]),
+            "at": instant(document["at"]),
+            "status": None if status is None else Status(status),
+        }
+    )
 
 
 def _waits(document: Document) -> Waits:
@@ -190,6 +263,14 @@ def _attempt(document: Document) -> Attempt:
 
 def _retry_of(document: Document) -> TaskRetry:
     return TaskRetry(**{name: document[name] for name in TaskRetry.__slots__})
+
+
+def _limit_of(document: Document) -> TaskLimit:
+    return TaskLimit(**{name: document[name] for name in TaskLimit.__slots__})
+
+
+def _throttle_of(document: Document) -> TaskThrottle:
+    return TaskThrottle(**{name: document[name] for name in TaskThrottle.__slots__})
 
 
 def _limits_of(document: Document) -> UserLimits:

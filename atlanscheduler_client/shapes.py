@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
@@ -33,6 +33,13 @@ class FailureKind(StrEnum):
     LOST = "lost"
     UNKNOWN_TASK = "unknown_task"
     EXPIRED = "expired"
+
+
+class AfterIf(StrEnum):
+    """How the jobs that a job waits for have to end."""
+
+    SUCCESS = "success"
+    END = "end"
 
 
 class Cleanup(StrEnum):
@@ -105,6 +112,43 @@ class NewJob:
     """How many attempts it may use up; None for what its handler says."""
     hook_retries: bool = False
     """Whether the hook is called for each attempt that is followed by another one."""
+    needs: Collection[str] = ()
+    """Labels that a node must have to run it, beside those that its handler needs."""
+    ref: str | None = None
+    """What jobs behind it, submitted in the same call, call it in their `after`."""
+    after: Sequence[str] = ()
+    """The jobs that it waits for: ids, and refs of jobs before it in the same call behind a `#`."""
+    after_if: AfterIf | str = "success"
+    """How these have to end: `success` (else it is aborted), or `end`, anyhow."""
+    group: str | None = None
+    """A name by which its user's jobs are listed, counted and aborted together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predecessor:
+    """A job that has to be over before another one begins."""
+
+    id: str
+    ref: str | None
+    """What the call that submitted both called it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """How far a group of a user's jobs is."""
+
+    uid: str
+    group: str
+    jobs: int
+    """How many there are."""
+    ended: int
+    """How many of them are final."""
+    is_exact: bool
+    """False: there are more, uncounted."""
+    counts: Mapping[Status, int]
+    """How many have each status."""
+    held: int
+    """How many of the queued ones wait for something else than a worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +168,13 @@ class Waits:
 
     reason: str
     """`run_at`: its time has not come; `retry`: its next attempt comes after a pause; `paused`: its
-    handler or its user is paused; `quota`: its user runs as many jobs as he may."""
+    handler or its user is paused; `quota`: its user runs as many jobs as he may; `no_node`: no node
+    that is up knows its handler and has the labels that it needs; `limit`: as many jobs of its
+    handler run as may; `throttle`: as many have begun as may for now; `after`:
+    jobs that it comes after are not over; `overlap`: earlier jobs of its schedule are not over;
+    `replace`: nor are those that it replaces."""
     until: datetime | None
-    """When that ends by itself; None where it does not."""
+    """When that ends by itself; None where it does not. For `throttle`: not before this time."""
     pause: WaitsForPause | None = None
     """Of a paused job, the pause that ends last."""
 
@@ -143,6 +191,101 @@ class Pause:
     paused_at: datetime
     by: str | None
     """The name of who asked for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSchedule:
+    """A schedule to set: it makes a job at each of its times."""
+
+    uid: str
+    name: str
+    task: str
+    data: Any = None
+    """Any JSON value."""
+    hook: str | None = None
+    cron: str | None = None
+    """A cron expression of five fields, or `@daily` and its like; or else `every`."""
+    every: timedelta | float | None = None
+    """From one time to the next (a float: seconds), counted from 1970 on."""
+    timezone: str = "UTC"
+    """Whose clocks `cron` means."""
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    jitter: timedelta | float = 0.0
+    """By how much its jobs are late at most (a float: seconds)."""
+    misfire: str = "once"
+    """`skip`, `once` or `all`: which times are made up for that no node was there for."""
+    catchup: timedelta | float = 3600.0
+    """For how long (a float: seconds)."""
+    overlap: str = "skip"
+    """`skip`, `queue_one`, `allow` or `replace`: what becomes of a time while an earlier job is not
+    over."""
+    paused: bool = False
+    note: str | None = None
+    priority: int = 0
+    max_attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """What became of a time of a schedule, or of several that were missed together."""
+
+    scheduled_for: datetime
+    at: datetime
+    """When this was decided."""
+    job: str | None
+    """Id of the job that it became; None: it was skipped."""
+    status: Status | None
+    skipped: str | None
+    """Why: `missed`, `overlap`, `paused` or `quota`."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A schedule."""
+
+    uid: str
+    name: str
+    task: str
+    data: Any
+    hook: str | None
+    cron: str | None
+    every_s: int | None
+    timezone: str
+    start_at: datetime | None
+    end_at: datetime | None
+    jitter_s: float
+    misfire: str
+    catchup_s: float
+    overlap: str
+    paused: bool
+    note: str | None
+    priority: int
+    max_attempts: int | None
+    set_by: str | None
+    """The name of who set it last."""
+    created_at: datetime
+    changed_at: datetime
+    next: Sequence[datetime]
+    """The next five; none while it is paused."""
+    recent: Sequence[Occurrence]
+    """The last ten, newest first; none in lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """When a schedule would make its next jobs."""
+
+    next: Sequence[datetime]
+    local: Sequence[datetime]
+    """The same, with the offsets of the zone."""
+    explained: str
+    notes: Sequence[str]
+    """What is easily mistaken about it."""
+    timezone: str
+    tzdata: str
+    """The release of the rules of time zones."""
 
 
 class AttemptOutcome(StrEnum):
@@ -245,8 +388,21 @@ class JobState:
     max_attempts: int | None = None
     """How many attempts it may use up; None for what its handler says."""
     hook_retries: bool = False
+    needs: Sequence[str] = ()
+    """The labels that a node must have to run it, with those of its handler."""
+    schedule: str | None = None
+    """The name of the schedule that made it; that one may be deleted by now."""
+    scheduled_for: datetime | None = None
+    """The time of the schedule for which it was made."""
     attempts: Sequence[Attempt] = ()
     """The last 20, with the one that runs; empty where the node is of an earlier version."""
+    after: Sequence[Predecessor] = ()
+    """The jobs that it waits, or waited, for."""
+    after_if: AfterIf | None = None
+    """How these have to end; None where there are none."""
+    successors: Sequence[str] | None = None
+    """Ids of the first jobs that wait, or waited, for it; None in lists, and for none."""
+    group: str | None = None
 
     @property
     def final(self) -> bool:
@@ -328,6 +484,27 @@ class TaskRetry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLimit:
+    """How many jobs of a handler run at once, for each key."""
+
+    jobs_max: int
+    by: Sequence[str]
+    """What makes the key: `task`, `uid`, JSON pointers into the data of a job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskThrottle:
+    """How many jobs of a handler begin within a time, for each key."""
+
+    jobs_max: int
+    per_s: float
+    burst: int
+    """How many may begin at once."""
+    by: Sequence[str]
+    """What makes the key, as in a limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A handler that jobs can be submitted to."""
 
@@ -342,6 +519,10 @@ class Task:
     """When the node loaded its handlers."""
     retry: TaskRetry | None = None
     """None where its jobs are not tried again, or the node is of an earlier version."""
+    needs: Sequence[str] = ()
+    """The labels that a node must have to run its jobs."""
+    limit: Sequence[TaskLimit] = ()
+    throttle: TaskThrottle | None = None
 
 
 class PauseKind(StrEnum):
@@ -427,6 +608,12 @@ class Node:
     started_at: datetime
     paused: Pause | None = None
     """Its pause; None where it takes jobs."""
+    labels: Sequence[str] = ()
+    """What jobs may need."""
+    only: Sequence[str] = ()
+    """It takes only jobs that need one of these; empty: all."""
+    tzdata: str | None = None
+    """The release of the rules of time zones that it knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

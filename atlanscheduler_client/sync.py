@@ -20,18 +20,23 @@ from atlanscheduler_client.responses import understood, value_of
 from atlanscheduler_client.shapes import (
     KEPT,
     Aborts,
+    AfterIf,
     AuditRecord,
     FailureKind,
+    Group,
     Job,
     Kept,
     LogLine,
     MadeToken,
     NewJob,
+    NewSchedule,
     Node,
     Pause,
     PauseKind,
+    Preview,
     Reruns,
     Role,
+    Schedule,
     Status,
     Task,
     Token,
@@ -85,11 +90,15 @@ class Client:
         start_within: timedelta | float | None = None,
         max_attempts: int | None = None,
         hook_retries: bool = False,
+        needs: Collection[str] = (),
+        after: Sequence[str] = (),
+        after_if: AfterIf | str = AfterIf.SUCCESS,
+        group: str | None = None,
     ) -> Job:
         """Submit a job; once this returns, it is stored and will reach an end.
 
         In a handler, the job that runs is the new one's parent, unless `parent` is given. When, in
-        which order and how often it runs is said by the last six: see `NewJob`.
+        which order, how often, where and after which jobs it runs, the last ones say: see `NewJob`.
         """
         job = NewJob(
             uid=uid,
@@ -103,6 +112,10 @@ class Client:
             start_within=start_within,
             max_attempts=max_attempts,
             hook_retries=hook_retries,
+            needs=needs,
+            after=after,
+            after_if=after_if,
+            group=group,
         )
         return self._ask(calls.submit(job, idempotency_key))
 
@@ -123,12 +136,15 @@ class Client:
         statuses: Collection[Status] | str = (),
         task: str | None = None,
         parent: str | None = None,
+        group: str | None = None,
     ) -> Iterator[Job]:
         """A user's jobs, newest first; pages are fetched during the iteration.
 
-        With `parent`, only those that this job submitted.
+        With `parent`, only those that this job submitted; with `group`, only those of this group.
         """
-        return self._pages(calls.page(uid, statuses=statuses, task=task, parent=parent))
+        return self._pages(
+            calls.page(uid, statuses=statuses, task=task, parent=parent, group=group)
+        )
 
     def list_all(
         self,
@@ -186,6 +202,7 @@ class Client:
         delay: timedelta | float | None = None,
         start_within: timedelta | float | Kept | None = KEPT,
         max_attempts: int | Kept | None = KEPT,
+        needs: Collection[str] | Kept = KEPT,
         idempotency_key: str | None = None,
     ) -> Job:
         """Run a job again that is over, as a new job, which is returned; the old one stays.
@@ -206,6 +223,7 @@ class Client:
                 delay=delay,
                 start_within=start_within,
                 max_attempts=max_attempts,
+                needs=needs,
                 key=idempotency_key,
             )
         )
@@ -274,14 +292,23 @@ class Client:
         )
 
     def abort_all(
-        self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] | str = (),
+        task: str | None = None,
+        group: str | None = None,
     ) -> Aborts:
         """Abort all of a user's jobs that match and have not ended; returns how many there were.
 
         If the response is lost and the call is retried, the jobs that the first try aborted are not
         counted.
         """
-        return self._ask(calls.abort_all(uid, statuses=statuses, task=task))
+        return self._ask(calls.abort_all(uid, statuses=statuses, task=task, group=group))
+
+    def group(self, uid: str, name: str) -> Group:
+        """How far a group of a user's jobs is; of an unknown one, all numbers are 0."""
+        return self._ask(calls.group(uid, name))
 
     def usage(self, uid: str) -> Usage:
         """How many unfinished jobs a user has, and how many it may have."""
@@ -316,6 +343,52 @@ class Client:
     def pauses(self, kind: PauseKind | str | None = None) -> Iterator[Pause]:
         """What is paused, by kind and name; pages are fetched during the iteration."""
         return self._pages(calls.pauses(kind))
+
+    def set_schedule(self, schedule: NewSchedule) -> Schedule:
+        """Set a schedule, or replace the one that there is."""
+        return self._ask(calls.set_schedule(schedule))
+
+    def schedule(self, uid: str, name: str) -> Schedule:
+        """A schedule, with its next and its last times."""
+        return self._ask(calls.schedule(uid, name))
+
+    def delete_schedule(self, uid: str, name: str) -> Schedule:
+        """Delete a schedule, and return it as it was; its jobs go on."""
+        return self._ask(calls.delete_schedule(uid, name))
+
+    def schedules(self, uid: str | None = None) -> Iterator[Schedule]:
+        """A user's schedules, or all, by user and name; pages are fetched during the iteration."""
+        return self._pages(calls.schedules(uid))
+
+    def run_schedule(self, uid: str, name: str, *, idempotency_key: str | None = None) -> Job:
+        """Make a job of a schedule now, beside its times.
+
+        Raises:
+            Problem: an earlier job is not over, and the schedule's `overlap` says `skip`.
+        """
+        return self._ask(calls.run_schedule(uid, name, idempotency_key))
+
+    def backfill_schedule(
+        self, uid: str, name: str, *, begin: datetime, end: datetime
+    ) -> Sequence[Job]:
+        """Make up for the times of a schedule that are past and have no job, at most 100."""
+        return self._ask(calls.backfill_schedule(uid, name, begin=begin, end=end))
+
+    def preview_schedule(
+        self,
+        *,
+        cron: str | None = None,
+        every: timedelta | float | None = None,
+        timezone: str = "UTC",
+        start_at: datetime | None = None,
+        count: int = 5,
+    ) -> Preview:
+        """When a schedule would make its next jobs; nothing is stored."""
+        return self._ask(
+            calls.preview_schedule(
+                cron=cron, every=every, timezone=timezone, start_at=start_at, count=count
+            )
+        )
 
     def create_token(
         self,

@@ -131,7 +131,7 @@ class LinesShape:
             self._keys.nodes,
             self._keys.earlier,
         ]
-        return list(self._take(keys, [count, "a", 1000, ""]))
+        return list(self._take(keys, [count, "a", 1000, "", ""]))
 
     def acknowledge(self, entries: Sequence[str]) -> None:
         """Remove them from there."""

@@ -8,6 +8,7 @@ Pool processes import this package, so it loads nothing but the standard library
 
 from scheduler.core.context import JobAborted, JobContext
 from scheduler.core.handler import handler
+from scheduler.core.limits.declaration import Limit, Throttle
 from scheduler.core.retries.declaration import Retry
 from scheduler.core.retries.overruling import GiveUp, RetryLater
 
@@ -15,8 +16,10 @@ __all__ = [
     "GiveUp",
     "JobAborted",
     "JobContext",
+    "Limit",
     "Retry",
     "RetryLater",
+    "Throttle",
     "__version__",
     "handler",
 ]

@@ -30,8 +30,10 @@ from scheduler.api.router import Router
 from scheduler.api.streams import end_streams
 from scheduler.service.lookup import Lookup
 from scheduler.service.pauses import PauseService
+from scheduler.service.places import PlaceService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
+from scheduler.service.schedules.schedules import ScheduleService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -44,6 +46,8 @@ def build_app(
     lookup: Lookup,
     statistics: StatisticsService,
     pauses: PauseService,
+    places: PlaceService,
+    schedules: ScheduleService,
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
@@ -65,21 +69,15 @@ def build_app(
         registry: the node's. The HTTP metrics are added to it, so only one application can use it.
     """
     table = routes(open_metrics=access.open_metrics)
-    app = web.Application(
-        middlewares=[
-            http_metrics.metrics_middleware(registry),
-            admit,
-            problems.answer_problems,
-            refuse_other_sites,
-        ]
-    )
-    app._router = Router(depth_max=_depth_max(table))  # noqa: SLF001 - the argument is deprecated
+    app = _bare_app(registry, depth_max=_depth_max(table))
     app[state.SERVICE] = service
     app[state.QUOTAS] = quotas
     app[state.RERUNS] = reruns
     app[state.LOOKUP] = lookup
     app[state.STATISTICS] = statistics
     app[state.PAUSES] = pauses
+    app[state.PLACES] = places
+    app[state.SCHEDULES] = schedules
     _keep(app, access)
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
@@ -92,6 +90,20 @@ def build_app(
     for route in table:
         _add(app, route, access.gate)
     add_dashboard(app, access.gate)
+    return app
+
+
+def _bare_app(registry: CollectorRegistry, *, depth_max: int) -> web.Application:
+    """An application without routes, and what each request goes through."""
+    app = web.Application(
+        middlewares=[
+            http_metrics.metrics_middleware(registry),
+            admit,
+            problems.answer_problems,
+            refuse_other_sites,
+        ]
+    )
+    app._router = Router(depth_max=depth_max)  # noqa: SLF001 - the argument is deprecated
     return app
 
 

@@ -26,6 +26,8 @@ from scheduler.core.errors import (
     Forbidden,
     Invalid,
     NoSuchPause,
+    NoSuchPredecessors,
+    NoSuchSchedule,
     NoSuchToken,
     NotFound,
     ParentAborted,
@@ -68,12 +70,14 @@ CROSS_SITE: Final = Kind("cross-site", 403, "Another web site may not change any
 NO_SUCH_JOB: Final = Kind("no-such-job", 404, "This user has no such job")
 NO_SUCH_TOKEN: Final = Kind("no-such-token", 404, "There is no such token")
 NO_SUCH_PAUSE: Final = Kind("no-such-pause", 404, "This is not paused")
+NO_SUCH_SCHEDULE: Final = Kind("no-such-schedule", 404, "This user has no such schedule")
 NO_SUCH_PATH: Final = Kind("no-such-path", 404, "There is nothing at this path")
 WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not support the method")
 CONFLICT: Final = Kind("idempotency-conflict", 409, "The key was used before with another request")
 JOB_ENDED: Final = Kind("job-ended", 409, "The job ended before it could be aborted")
 NOT_QUEUED: Final = Kind("job-not-queued", 409, "Only a queued job can be changed")
 NOT_OVER: Final = Kind("job-not-over", 409, "Only a job that is over can be run again")
+OVERLAPS: Final = Kind("schedule-overlap", 409, "An earlier job of the schedule is not over")
 PARENT_ABORTED: Final = Kind("parent-aborted", 409, "The parent was aborted with its children")
 TOO_SLOW: Final = Kind("too-slow", 408, "The request did not come in time")
 TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
@@ -97,12 +101,14 @@ KINDS: Final = (
     NO_SUCH_JOB,
     NO_SUCH_TOKEN,
     NO_SUCH_PAUSE,
+    NO_SUCH_SCHEDULE,
     NO_SUCH_PATH,
     WRONG_METHOD,
     CONFLICT,
     JOB_ENDED,
     NOT_QUEUED,
     NOT_OVER,
+    OVERLAPS,
     PARENT_ABORTED,
     TOO_SLOW,
     TOO_LARGE,
@@ -126,8 +132,10 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     NotFound: NO_SUCH_JOB,
     NoSuchToken: NO_SUCH_TOKEN,
     NoSuchPause: NO_SUCH_PAUSE,
+    NoSuchSchedule: NO_SUCH_SCHEDULE,
     Conflict: CONFLICT,
     ParentAborted: PARENT_ABORTED,
+    NoSuchPredecessors: INVALID,
     QuotaExceeded: QUOTA_EXCEEDED,
     StoreRefused: INTERNAL,
     StoreUnavailable: UNAVAILABLE,

@@ -20,8 +20,10 @@ from scheduler.service.access.sessions import Sessions
 from scheduler.service.access.tokens import Tokens
 from scheduler.service.lookup import Lookup
 from scheduler.service.pauses import PauseService
+from scheduler.service.places import PlaceService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
+from scheduler.service.schedules.schedules import ScheduleService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -48,6 +50,8 @@ LOOKUP: Final = web.AppKey("lookup", Lookup)
 RERUNS: Final = web.AppKey("reruns", Reruns)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 PAUSES: Final = web.AppKey("pauses", PauseService)
+PLACES: Final = web.AppKey("places", PlaceService)
+SCHEDULES: Final = web.AppKey("schedules", ScheduleService)
 TOKENS: Final = web.AppKey("tokens", Tokens)
 SESSIONS: Final = web.AppKey("sessions", Sessions)
 SESSION_COOKIE: Final = web.AppKey("session_cookie", str)

@@ -9,7 +9,7 @@ import typer
 from atlanscheduler_client import Client, Job, Status
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit, is_left_undone
-from scheduler.cli.options import CONFIGURED, AsJson, Name, Token, Uid, Until, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Group, Name, Token, Uid, Until, Url
 from scheduler.cli.read import Statuses, TaskFilter
 from scheduler.cli.terminal import print_json, print_rich
 
@@ -66,6 +66,7 @@ def abort_all(
     uid: Uid,
     status: Statuses = None,
     task: TaskFilter = None,
+    group: Group = None,
     url: Url = CONFIGURED,
     token: Token = None,
     *,
@@ -73,7 +74,7 @@ def abort_all(
 ) -> None:
     """Abort all of a user's jobs that match and have not ended."""
     with Client(url, token=token) as client:
-        aborts = client.abort_all(uid, statuses=",".join(status or ()), task=task)
+        aborts = client.abort_all(uid, statuses=",".join(status or ()), task=task, group=group)
     if as_json:
         print_json(aborts)
     else:

@@ -27,6 +27,7 @@ from scheduler.cli.node_url import Tried
 from scheduler.cli.operators import pause, token
 from scheduler.cli.options import ELSEWHERE
 from scheduler.cli.run_node import run_node
+from scheduler.cli.schedules import commands as schedules
 from scheduler.cli.terminal import print_error
 from scheduler.core.errors import StartError
 from scheduler.installation import page, program
@@ -103,11 +104,13 @@ def build_app() -> typer.Typer:
     app.command("abort", epilog=ABORT_EPILOG)(abort.abort)
     app.command("abort-all")(abort.abort_all)
     app.command("usage")(read.usage)
+    app.command("group")(read.group)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
     app.command("pause")(pause.pause)
     app.command("resume")(pause.resume)
     app.command("pauses")(pause.pauses)
+    app.add_typer(schedules.app, name="schedule")
     app.command("audit")(read.audit)
     app.add_typer(token.app, name="token")
     app.command("init")(init.init)

@@ -13,6 +13,7 @@ import typer
 
 from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address, segment, with_token
 from scheduler.cli.node_url import NodeUrl, Tried, configured_url
+from scheduler.core.dependencies.declaration import AfterIf as Condition
 from scheduler.core.errors import StartError
 from scheduler.core.retries.declaration import ATTEMPTS_MAX
 
@@ -222,8 +223,30 @@ MaxAttempts = Annotated[
         help="How many attempts it may use up, whatever its handler says.",
     ),
 ]
+Needs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--needs",
+        metavar="LABEL",
+        help="A label that a node must have to run it; several by several options.",
+    ),
+]
 HookRetries = Annotated[
     bool,
     typer.Option("--hook-retries", help="The hook is called for failed attempts, too."),
+]
+After = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--after", metavar="ID", help="A job that it waits for; several have an option each."
+    ),
+]
+AfterIf = Annotated[
+    Condition,
+    typer.Option("--after-if", help="How these have to end: else it is aborted; with end, anyhow."),
+]
+Group = Annotated[
+    str | None,
+    typer.Option("--group", metavar="NAME", help="The group: jobs of one user under one name."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as the API has it.")]

@@ -1,4 +1,4 @@
-"""The commands `list`, `show`, `usage`, `tasks`, `nodes` and `audit`."""
+"""The commands `list`, `show`, `usage`, `group`, `tasks`, `nodes` and `audit`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ import typer
 
 from atlanscheduler_client import Client, Status
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Uid, Url, in_path, moment
+from scheduler.cli.options import (
+    CONFIGURED,
+    AsJson,
+    Group,
+    Name,
+    Parent,
+    Token,
+    Uid,
+    Url,
+    in_path,
+    moment,
+)
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.core.access.audit import Action
 from scheduler.core.job import meant
@@ -49,6 +60,7 @@ def list_jobs(
     status: Statuses = None,
     task: TaskFilter = None,
     parent: Parent = None,
+    group: Group = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     url: Url = CONFIGURED,
     token: Token = None,
@@ -61,12 +73,14 @@ def list_jobs(
     """List a user's jobs, or those of all users, newest first."""
     if waiting and status:
         raise typer.BadParameter("it rules out --status", param_hint="--waiting")
+    if group is not None and uid is None:
+        raise typer.BadParameter("a group is one user's: name the user, too", param_hint="--group")
     statuses = str(Status.QUEUED) if waiting else ",".join(status or ())
     with Client(url, token=token) as client:
         if uid is None:
             jobs = client.list_all(statuses=statuses, task=task, parent=parent)
         else:
-            jobs = client.list(uid, statuses=statuses, task=task, parent=parent)
+            jobs = client.list(uid, statuses=statuses, task=task, parent=parent, group=group)
         found = list(islice(jobs, limit))
     if as_json:
         print_json(found)
@@ -94,6 +108,23 @@ def usage(uid: Uid, url: Url = CONFIGURED, token: Token = None, *, as_json: AsJs
         print_json(found)
     else:
         print_rich(rendering.usage(found))
+
+
+def group(
+    uid: Uid,
+    name: Annotated[str, typer.Argument(metavar="NAME", callback=in_path, help="The group.")],
+    url: Url = CONFIGURED,
+    token: Token = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far a group of a user's jobs is."""
+    with Client(url, token=token) as client:
+        found = client.group(uid, name)
+    if as_json:
+        print_json(found)
+    else:
+        print_rich(rendering.group(found))
 
 
 def tasks(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:

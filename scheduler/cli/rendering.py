@@ -18,12 +18,16 @@ from atlanscheduler_client import (
     AuditRecord,
     CleanupState,
     Failure,
+    Group,
     Job,
     JobState,
     Node,
+    Occurrence,
     OnAbort,
     Pause,
+    Preview,
     Progress,
+    Schedule,
     Status,
     Task,
     Token,
@@ -41,8 +45,18 @@ COLOURS: Final[Mapping[Status, str]] = {
     Status.ABORTED: "magenta",
 }
 
+FOR_OTHERS: Final = {
+    "quota": "another job of its user to end",
+    "limit": "another job of its handler to end",
+    "no_node": "a node that knows its handler and has the labels that it needs",
+    "overlap": "the earlier jobs of its schedule to be over",
+    "replace": "the job that it replaces to be over",
+}
+"""What is waited for that no time ends, by the reason."""
 UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
 """What is waited for until a time, by the reason; a time alone needs no word."""
+NAMED_MAX: Final = 3
+"""How many of the jobs that one waits for are named."""
 AT_TRY: Final = {2: "the second try", 3: "the third try", 4: "the fourth try", 5: "the fifth try"}
 
 
@@ -93,9 +107,17 @@ def waits(job: Job) -> str:
     if (pause := job.waits.pause) is not None:
         why = f": {pause.reason}" if pause.reason else ""
         return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
-    if job.waits.reason == "quota":
-        return "another job of its user to end"
-    return f"{job.waits.reason}{until(end)}"
+    if job.waits.reason == "throttle":
+        return f"its handler's throttle{f', {_at(end)} or later' if end else ''}"
+    if job.waits.reason == "after":
+        return f"the end of {_named(job)}"
+    return FOR_OTHERS.get(job.waits.reason, f"{job.waits.reason}{until(end)}")
+
+
+def _named(job: Job) -> str:
+    """The jobs that a job comes after: by name, as long as they are few."""
+    ids = [each.id for each in job.after]
+    return counted(len(ids), "job") if len(ids) > NAMED_MAX else ", ".join(ids)
 
 
 def pauses(found: Sequence[Pause]) -> Table:
@@ -117,6 +139,71 @@ def pauses(found: Sequence[Pause]) -> Table:
     )
 
 
+def schedules(found: Sequence[Schedule]) -> Table:
+    """A table with a row for each schedule."""
+    return _table(
+        ("schedule", "when", "task", "next"),
+        ((f"{each.uid}/{each.name}", _when(each), each.task, next_run(each)) for each in found),
+    )
+
+
+def schedule(found: Schedule) -> Table:
+    """Everything about one schedule."""
+    return _grid(
+        {
+            "schedule": f"{found.uid}/{found.name}",
+            "when": _when(found),
+            "from": _at(found.start_at),
+            "until": _at(found.end_at),
+            "task": found.task,
+            "data": _json(found.data),
+            "hook": found.hook,
+            "overlap": found.overlap,
+            "misfire": f"{found.misfire}, for {duration(timedelta(seconds=found.catchup_s))}",
+            "jitter": _seconds(found.jitter_s) if found.jitter_s else None,
+            "priority": f"{found.priority:+} s" if found.priority else None,
+            "at most": counted(found.max_attempts, "attempt") if found.max_attempts else None,
+            "note": found.note,
+            "set by": found.set_by,
+            "next": "\n".join(f"{_at(each)}" for each in found.next) or next_run(found),
+            "last": "\n".join(_occurrence(each, found.uid) for each in found.recent),
+        }
+    )
+
+
+def next_run(found: Schedule) -> str:
+    """When a schedule makes its next job."""
+    if found.paused:
+        return "paused"
+    return f"{_at(found.next[0])}" if found.next else "no more"
+
+
+def preview(found: Preview) -> Table:
+    """The next times of a schedule, on the clocks of its zone and in UTC."""
+    times = zip(found.local, found.next, strict=True)
+    return _grid(
+        {
+            "means": found.explained,
+            "next": "\n".join(f"{local.isoformat()}  {_at(at)}" for local, at in times) or "none",
+            "note": "\n".join(found.notes),
+            "zone": f"{found.timezone}, by the rules of {found.tzdata}",
+        }
+    )
+
+
+def _when(found: Schedule) -> str:
+    if found.cron is None:
+        return f"every {duration(timedelta(seconds=found.every_s or 0))}"
+    return f"{found.cron} {found.timezone}"
+
+
+def _occurrence(each: Occurrence, uid: str) -> str:
+    if each.skipped is None:
+        return f"{_at(each.scheduled_for)}  {each.status or 'deleted'}  {uid}/{each.job}"
+    several = f", {each.count} of them" if each.count > 1 else ""
+    return f"{_at(each.scheduled_for)}  skipped: {each.skipped}{several}"
+
+
 def until(at: datetime | None) -> str:
     """When a pause ends, behind what is said of it."""
     return f" until {_at(at)}" if at else ""
@@ -125,7 +212,7 @@ def until(at: datetime | None) -> str:
 def tasks(found: Sequence[Task]) -> Table:
     """A table with a row for each handler."""
     return _table(
-        ("task", "time limit", "grace", "on abort", "attempts", "does"),
+        ("task", "time limit", "grace", "on abort", "attempts", "needs", "limits", "does"),
         (
             (
                 task.name,
@@ -133,6 +220,8 @@ def tasks(found: Sequence[Task]) -> Table:
                 _seconds(task.grace_s),
                 "undone" if task.on_abort else "",
                 f"up to {task.retry.max_attempts}" if task.retry else "",
+                ", ".join(task.needs),
+                _limits(task),
                 task.doc or "",
             )
             for task in found
@@ -140,16 +229,26 @@ def tasks(found: Sequence[Task]) -> Table:
     )
 
 
+def _limits(task: Task) -> str:
+    """How many jobs of a handler run at once, and begin within a time."""
+    found = [f"{each.jobs_max} at once by {', '.join(each.by)}" for each in task.limit]
+    if (throttle := task.throttle) is not None:
+        by = ", ".join(throttle.by)
+        found.append(f"{throttle.jobs_max} in {throttle.per_s:g} s by {by}")
+    return "; ".join(found)
+
+
 def nodes(found: Sequence[Node]) -> Table:
     """A table with a row for each node."""
     now = datetime.now(UTC)
     return _table(
-        ("node", "running", "workers", "version", "up", "paused"),
+        ("node", "running", "workers", "labels", "version", "up", "paused"),
         (
             (
                 node.name,
                 str(node.running),
                 str(node.workers),
+                _labels(node),
                 node.version,
                 duration(now - node.started_at),
                 "" if node.paused is None else _paused(node.paused),
@@ -157,6 +256,12 @@ def nodes(found: Sequence[Node]) -> Table:
             for node in found
         ),
     )
+
+
+def _labels(node: Node) -> str:
+    """What jobs may need there, and which it only takes."""
+    only = f" (only for {', '.join(node.only)})" if node.only else ""
+    return f"{', '.join(node.labels)}{only}"
 
 
 def tokens(found: Sequence[Token]) -> Table:
@@ -225,6 +330,19 @@ def _force(token: Token, now: datetime) -> str:
 def job(found: Job) -> Table:
     """Everything about one job."""
     return _grid(_lines(found))
+
+
+def group(found: Group) -> Table:
+    """How far a group is."""
+    jobs = f"{found.jobs}" if found.is_exact else f"at least {found.jobs}"
+    counts = [f"{count} {status}" for status, count in found.counts.items() if count]
+    return _grid(
+        {
+            "jobs": ", ".join([jobs, *counts]) if counts else "none",
+            "ended": f"{found.ended} of {jobs}" if counts else None,
+            "held": str(found.held) if found.held else None,
+        }
+    )
 
 
 def usage(found: Usage) -> Table:
@@ -377,13 +495,18 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "hook": job.hook,
         "parent": f"{job.uid}/{job.parent}" if job.parent else None,
         "runs again": f"{job.uid}/{job.rerun_of}" if job.rerun_of else None,
+        "schedule": _of_schedule(job),
         "progress": progress(job.progress),
         "result": _json(job.result) if done else None,
         "attempt": f"{job.attempt} on {job.node}" if job.attempt else None,
         "at most": counted(job.max_attempts, "attempt") if job.max_attempts else None,
         "attempts": "\n".join(map(attempt, job.attempts)) if _is_tried_again(job) else None,
         "submitted by": job.submitted_by,
+        "group": job.group,
+        "after": _after(job),
+        "before": _before(job),
         "priority": f"{job.priority:+} s" if job.priority else None,
+        "needs": ", ".join(job.needs),
         "waits for": waits(job) if job.status is Status.QUEUED else None,
         "run at": _at(job.run_at),
         "start within": duration(timedelta(seconds=job.start_within_s or 0))
@@ -395,6 +518,30 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "abort": receipt(job.abort) if job.abort else None,
         "error": _error(job.error) if job.error else None,
     }
+
+
+def _after(job: Job) -> str | None:
+    """The jobs that it comes after, and how they have to end."""
+    if not job.after:
+        return None
+    names = "\n".join(
+        f"{job.uid}/{each.id}{f' ({each.ref})' if each.ref else ''}"
+        for each in job.after[:NAMED_MAX]
+    )
+    more = f"\nand {len(job.after) - NAMED_MAX} more" if len(job.after) > NAMED_MAX else ""
+    return f"{job.after_if} of {names}{more}"
+
+
+def _before(job: Job) -> str | None:
+    """The jobs that come after it."""
+    ids = job.successors or ()
+    more = ["…"] if len(ids) > NAMED_MAX else []
+    return "\n".join([*(f"{job.uid}/{each}" for each in ids[:NAMED_MAX]), *more]) or None
+
+
+def _of_schedule(job: Job) -> str | None:
+    """Which occurrence of which schedule a job is."""
+    return f"{job.schedule}, for {_at(job.scheduled_for)}" if job.schedule else None
 
 
 def _is_tried_again(job: Job) -> bool:

@@ -17,12 +17,16 @@ from scheduler.cli.exit_status import Exit
 from scheduler.cli.follow import await_end
 from scheduler.cli.options import (
     CONFIGURED,
+    After,
+    AfterIf,
     AsJson,
     Delay,
+    Group,
     HookRetries,
     JobName,
     MaxAttempts,
     Name,
+    Needs,
     Parent,
     Priority,
     RunAt,
@@ -32,6 +36,7 @@ from scheduler.cli.options import (
     Url,
 )
 from scheduler.cli.terminal import print_json, print_rich
+from scheduler.core.dependencies.declaration import AfterIf as Condition
 
 
 def _known_tasks(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -49,36 +54,41 @@ def _known_tasks(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return [(task.name, task.doc or "") for task in known if task.name.startswith(incomplete)]
 
 
+TaskName = Annotated[
+    str, typer.Argument(metavar="TASK", help="The handler.", autocompletion=_known_tasks)
+]
+Data = Annotated[str, typer.Argument(metavar="DATA", help="JSON, @FILE, or - for standard input.")]
+Hook = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="What is called once the job has ended, and when its handler notifies."
+    ),
+]
+Key = Annotated[
+    str | None, typer.Option(metavar="KEY", help="Idempotency key: the same one submits only once.")
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for its end, like the command `wait`.")]
+
+
 def submit(
     uid: Uid,
-    task: Annotated[
-        str, typer.Argument(metavar="TASK", help="The handler.", autocompletion=_known_tasks)
-    ],
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="JSON, @FILE, or - for standard input.")
-    ] = "null",
-    hook: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="What is called once the job has ended, and when its handler notifies.",
-        ),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(metavar="KEY", help="Idempotency key: the same one submits only once."),
-    ] = None,
+    task: TaskName,
+    data: Data = "null",
+    hook: Hook = None,
+    key: Key = None,
     parent: Parent = None,
     priority: Priority = None,
     run_at: RunAt = None,
     delay: Delay = None,
     start_within: StartWithin = None,
     max_attempts: MaxAttempts = None,
+    needs: Needs = None,
     *,
+    after: After = None,
+    after_if: AfterIf = Condition.SUCCESS,
+    group: Group = None,
     hook_retries: HookRetries = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for its end, like the command `wait`.")
-    ] = False,
+    wait: Wait = False,
     url: Url = CONFIGURED,
     token: Token = None,
     as_json: AsJson = False,
@@ -98,16 +108,24 @@ def submit(
             start_within=start_within,
             max_attempts=max_attempts,
             hook_retries=hook_retries,
+            needs=needs or (),
+            after=[each.rpartition("/")[2] for each in after or ()],
+            after_if=after_if,
+            group=group,
         )
         note(job, run_at)
-        name = JobName(job.uid, job.id)
         if wait:
+            name = JobName(job.uid, job.id)
             return await_end(client, name, timeout_s=None, as_json=as_json)
+    _print(job, as_json=as_json)
+    return Exit.DONE
+
+
+def _print(job: Job, *, as_json: bool) -> None:
     if as_json:
         print_json(job)
     else:
-        print_rich(str(name))
-    return Exit.DONE
+        print_rich(str(JobName(job.uid, job.id)))
 
 
 def update(

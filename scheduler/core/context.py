@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from math import isfinite
 from operator import index
 from typing import Any, Final, SupportsFloat, SupportsIndex
 
+from scheduler.core.dependencies.results import NONE, EndedJobs
 from scheduler.core.json_values.encoding import encode
 from scheduler.core.json_values.refusing import NotJson, shown
 from scheduler.core.json_values.writing import TooLong
@@ -19,6 +21,9 @@ MESSAGE_MAX: Final = 1000
 """Characters of a progress message that are kept: it is a line for a person to read."""
 NOTIFY_BYTES_MAX: Final = 64 * 1024
 """Size of a notification as JSON: it says that something happened, and does not carry data."""
+
+CLOSED_S_MAX: Final = 366 * 86_400
+"""The longest time for which a throttle is closed."""
 
 VALUE_MAX: Final = 200
 """Characters that are shown of a number that is none."""
@@ -44,6 +49,10 @@ class JobContext:
         uid: the user it belongs to.
         attempt: the number of this attempt, from 1.
         hook: the URL that was given with the job, or None.
+        after: how the jobs ended that it comes after, by their refs and ids.
+        schedule: the name of the schedule that made the job, or None.
+        scheduled_for: the time of the schedule for which it is made, in UTC, or None. A handler
+            that is to work on a day or an hour goes by this: it may run later.
     """
 
     def __init__(
@@ -54,12 +63,20 @@ class JobContext:
         attempt: int,
         hook: str | None,
         send: Callable[[dict[str, object]], None],
+        throttled: bool = False,
+        after: EndedJobs = NONE,
+        schedule: str | None = None,
+        scheduled_for: datetime | None = None,
     ) -> None:
         self.id = id
         self.uid = uid
         self.attempt = attempt
         self.hook = hook
+        self.after = after
+        self.schedule = schedule
+        self.scheduled_for = scheduled_for
         self._send = send
+        self._throttled = throttled
         self._left_out = False
 
     def progress(self, done: Number, total: Number | None = None, message: object = None) -> None:
@@ -103,6 +120,29 @@ class JobContext:
         if self.hook is not None:
             # As text, never parsed on the way: all numbers stay exact.
             self._send({"notify": encoded.decode()})
+
+    def throttle(self, after_s: float) -> None:
+        """Let no other job of this job's throttle begin for so many seconds.
+
+        For a handler that was told to wait, by a service that answers 429 for instance. It returns
+        at once, and this job goes on: raise `RetryLater` to have it tried again. Where the throttle
+        has a key for each user or customer, it is closed for that of this job alone, and for none
+        where the job has no such key.
+
+        Raises:
+            TypeError, ValueError: `after_s` is no number, or not 0 to `CLOSED_S_MAX`.
+            RuntimeError: the handler has no throttle.
+        """
+        if isinstance(after_s, bool) or not isinstance(after_s, int | float):
+            raise TypeError(f"throttle: after_s must be a number of seconds, not {after_s!r}")
+        if not isfinite(after_s) or not 0 <= after_s <= CLOSED_S_MAX:
+            raise ValueError(f"throttle: after_s must be 0 to {CLOSED_S_MAX}, not {after_s!r}")
+        if not self._throttled:
+            raise RuntimeError(
+                "throttle: this handler has none to close; declare it, such as"
+                ' @handler("…", throttle=Throttle(100, per_s=60))'
+            )
+        self._send({"throttle": float(after_s)})
 
     def _leave_out(self, name: str, value: object) -> None:
         """Say in the job's log that a number was not taken; only once, progress comes often."""

@@ -14,8 +14,10 @@ SchedulerError
 ├── NotFound            the client: there is no such job for this user
 ├── NoSuchToken         the client: there is no such token
 ├── NoSuchPause         the client: this is not paused
+├── NoSuchSchedule      the client: there is no such schedule of this user
 ├── Conflict            the client: the job or the key is already something else
-└── ParentAborted       the client: nothing, its job is not wanted any more
+├── ParentAborted       the client: nothing, its job is not wanted any more
+└── NoSuchPredecessors  the client: name jobs of the same user that are there
 
 Expected results are not here: they are values (`Outcome`, `Claim | None`). Only `scheduler.api`
 maps these to status codes, and only `main` to an exit status.
@@ -126,9 +128,21 @@ class NoSuchPause(SchedulerError):
     """There is no such pause, or it has ended."""
 
 
+class NoSuchSchedule(SchedulerError):
+    """There is no such schedule, or it is another user's: the client cannot tell which."""
+
+
 class Conflict(SchedulerError):
     """The job, or the idempotency key, is already in a state that rules the call out."""
 
 
 class ParentAborted(SchedulerError):
     """The job's parent was aborted with its children, so it gets no new ones."""
+
+
+class NoSuchPredecessors(SchedulerError):
+    """A job is to wait for jobs that are not there, or are another user's: nobody is told which."""
+
+    def __init__(self, ids: frozenset[str]) -> None:
+        super().__init__(f"there are no such jobs to wait for: {', '.join(sorted(ids))}")
+        self.ids = ids

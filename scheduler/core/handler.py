@@ -20,6 +20,16 @@ from types import FrameType
 from typing import Any, Final, Never, TypeVar
 
 from scheduler.core.callback import Callback, Function, callback
+from scheduler.core.limits.declaration import (
+    Limit,
+    LimitRule,
+    Throttle,
+    ThrottleRule,
+    limits,
+    throttle_rule,
+)
+from scheduler.core.places.labels import LABEL_WORDS, NEEDS_MAX, is_label
+from scheduler.core.places.labels import needs as in_order
 from scheduler.core.retries.declaration import Retry, RetryRule
 
 F = TypeVar("F")
@@ -46,12 +56,30 @@ class HandlerOptions:
     """Whether the handler has an `on_abort`."""
     retry: RetryRule | None = None
     """When its failed jobs are tried again; None: not unless they ask for it."""
+    needs: tuple[str, ...] = ()
+    """The labels that a node must have to run its jobs, in order."""
+    limit: tuple[LimitRule, ...] = ()
+    """How many of its jobs run at once."""
+    throttle: ThrottleRule | None = None
+    """How many of its jobs begin within a time."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether its jobs may have to wait for each other."""
+        return bool(self.limit) or self.throttle is not None
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> HandlerOptions:
         """The options that were sent as JSON."""
-        retry = fields["retry"]
-        return cls(**{**fields, "retry": None if retry is None else RetryRule.of(retry)})
+        """The options that were sent as JSON."""
+        retry, throttle = fields["retry"], fields["throttle"]
+        rules = {
+            "retry": None if retry is None else RetryRule.of(retry),
+            "needs": tuple(fields["needs"]),
+            "limit": tuple(map(LimitRule.of, fields["limit"])),
+            "throttle": None if throttle is None else ThrottleRule.of(throttle),
+        }
+        return cls(**{**fields, **rules})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +109,9 @@ def handler(
     grace_s: float | None = None,
     memory_bytes: int | None = None,
     retry: Retry | None = None,
+    needs: Iterable[str] = (),
+    limit: Limit | tuple[Limit, ...] | None = None,
+    throttle: Throttle | None = None,
     on_abort: Function | None = None,
     **unknown: Never,
 ) -> Callable[[F], F]:
@@ -95,10 +126,10 @@ def handler(
         timeout_s: time limit of one attempt in seconds; the job then ends `terminated`. Its
             `on_abort` has the same limit for itself, or a minute where there is none.
         grace_s: seconds between SIGTERM and SIGKILL; 0 kills at once; None for the node's setting.
-        memory_bytes: how much memory each process of a job may take, the interpreter included;
-            beyond it, `MemoryError` is raised.
-        retry: when a job whose attempt failed is tried again; None: never, unless it was submitted
-            with a `max_attempts` of its own.
+        memory_bytes: what each process of a job may take, interpreter included, or `MemoryError`.
+        retry: when jobs that failed are tried again; None: if submitted with `max_attempts`.
+        needs: labels that a node must have to run its jobs, such as `("gpu",)`.
+        limit, throttle: how many of its jobs run at once, and begin within a time, for each key.
         on_abort: may run more than once for one job, so it must be idempotent.
         unknown: any other option is refused; the error suggests the one that was meant.
 
@@ -110,7 +141,7 @@ def handler(
     _check_seconds("timeout_s", timeout_s, above=0)
     _check_seconds("grace_s", grace_s, above=None)
     _check_bytes("memory_bytes", memory_bytes)
-    _check_retry(retry)
+    rules = _rules(retry, needs, limit, throttle)
     caller = sys._getframe(1)  # noqa: SLF001 - the file with @handler, whatever it decorates
     module, location = _place(caller)
     undo = None if on_abort is None else callback(on_abort, "on_abort")
@@ -124,7 +155,7 @@ def handler(
             grace_s=grace_s,
             memory_bytes=memory_bytes,
             undoable=undo is not None,
-            retry=None if retry is None else retry.rule,
+            **rules,
         )
         found = callback(function)
         REGISTERED.append(Handler(options, found, undo, retry, function, module, location))
@@ -195,6 +226,27 @@ def _check_bytes(name: str, count: int | None) -> None:
         raise ValueError(f"handler: {name} must be at least {MEMORY_BYTES_MIN}, not {count!r}")
 
 
-def _check_retry(retry: object) -> None:
+def _needed(needs: object) -> tuple[str, ...]:
+    if isinstance(needs, str) or not isinstance(needs, Iterable):
+        raise TypeError(
+            f'handler: needs must be a tuple of labels, such as ("gpu",), not {needs!r}'
+        )
+    found = tuple(needs)
+    for label in found:
+        if not is_label(label):
+            raise ValueError(f"handler: needs: {label!r} is no label; allowed: {LABEL_WORDS}")
+    if len(set(found)) > NEEDS_MAX:
+        raise ValueError(f"handler: needs may have {NEEDS_MAX} labels, not {len(set(found))}")
+    return in_order(found)
+
+
+def _rules(retry: object, needs: object, limit: object, throttle: object) -> dict[str, Any]:
+    """When jobs are tried again, where they run, and how they wait for each other."""
     if retry is not None and not isinstance(retry, Retry):
         raise TypeError(f"handler: retry must be a Retry, such as Retry(5), not {retry!r}")
+    return {
+        "retry": None if retry is None else retry.rule,
+        "needs": _needed(needs),
+        "limit": limits(limit),
+        "throttle": throttle_rule(throttle),
+    }

@@ -18,11 +18,13 @@ JSON from users (`data`, `result`) is text here: the scheduler passes it on, unr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, NewType
+
+from scheduler.core.dependencies.declaration import After, AfterIf
 
 JsonText = NewType("JsonText", str)
 """A complete JSON document as text."""
@@ -97,6 +99,19 @@ class HoldReason(StrEnum):
     """Its handler or its user is paused; `let_go_of_task.sql` and its kin let it go."""
     RETRY = "retry"
     """An attempt failed, and the next one comes after a pause."""
+    NO_NODE = "no_node"
+    """No live node knows its handler; one that knows it may come. See `NO_NODE`, too."""
+    LIMIT = "limit"
+    """As many jobs of its handler run as may, for a key of it; ends by `let_go_of_limiter.sql`."""
+    THROTTLE = "throttle"
+    """As many have begun as may within a time; `let_go_of_limiter.sql` lets it go, too."""
+    AFTER = "after"
+    """Jobs that it comes after are not over; `release_successors.sql` lets it go."""
+    OVERLAP = "overlap"
+    """Earlier jobs of its schedule are not over; `let_go_overlapping.sql` lets it go, one at a
+    time."""
+    REPLACE = "replace"
+    """The same, and those are being aborted, since it replaces them."""
 
 
 class Cleanup(StrEnum):
@@ -269,6 +284,8 @@ class Hold(NamedTuple):
     """The name of who paused."""
 
 
+NO_NODE: Final = Hold(HoldReason.NO_NODE, None)
+"""No live node has the labels that it needs. That is found where somebody asks, too."""
 FOR_QUOTA: Final = Hold("quota", None)
 """Its user runs as many jobs as he may. No job is stored so: it is found where somebody asks."""
 
@@ -289,11 +306,21 @@ class Order:
     """How many attempts it may use up; None for what its handler says."""
     hook_retries: bool = False
     """Whether its hook is called for each attempt that is followed by another one."""
+    needs: tuple[str, ...] = ()
+    """The labels that a node must have to run it, in order."""
+    ref: str | None = None
+    """What other jobs of the same request call it."""
+    after: tuple[str, ...] = ()
+    """What it waits for: ids of jobs, and refs of earlier jobs of the request behind a `#`."""
+    after_if: AfterIf = AfterIf.SUCCESS
+    """How these have to end."""
+    group: str | None = None
+    """A name by which jobs of its user are listed, counted and aborted."""
 
     @property
     def may_be_held(self) -> bool:
-        """Whether the job may have to wait for a time; only the store's clock can tell."""
-        return self.run_at is not None or self.delay_s is not None
+        """Whether it may have to wait for a time, or for other jobs; only the store can tell."""
+        return self.run_at is not None or self.delay_s is not None or bool(self.after)
 
 
 AT_ONCE: Final = Order()
@@ -334,6 +361,8 @@ class JobRequest(Submission):
 
     order: Order = AT_ONCE
     rerun: Rerun | None = None
+    came_after: After | None = None
+    """Of a re-run: what the job came after that it runs again. It waits for none of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,6 +403,19 @@ class Job(Submission):
     """How often all this changed since it was submitted or last claimed."""
     rerun_of: str | None = None
     """The id of the job that it runs again; that one may be deleted by now."""
+    needs: tuple[str, ...] = ()
+    """The labels that a node must have to run it, and its clean-up."""
+    after: After | None = None
+    """The jobs for which it waits, or waited."""
+    awaited: bool = False
+    """Whether other jobs wait for it, or did."""
+    successors: tuple[str, ...] | None = None
+    """The first of these jobs; None where they were not looked up."""
+    group: str | None = None
+    schedule: str | None = None
+    """The name of its user's schedule that made it; that one may be deleted by now."""
+    scheduled_for: datetime | None = None
+    """The occurrence of the schedule that it is."""
 
     @property
     def turn_at(self) -> datetime:
@@ -436,6 +478,10 @@ class NewJob(Submission):
     created_at: datetime
     order: Order = AT_ONCE
     rerun: Rerun | None = None
+    after: After | None = None
+    """The jobs that it comes after; it waits for them, but not as a re-run."""
+    awaited: bool = False
+    """Whether a job waits for it that is stored with it."""
     submitted_by: str | None = None
     """The name of who submits it; None in mode `none`."""
     traceparent: str | None = None
@@ -443,6 +489,11 @@ class NewJob(Submission):
     idempotency_key: str | None = None
     fingerprint: str | None = None
     """Digest of the request that came with the key; the same key with another one is a conflict."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for other jobs."""
+        return self.after is not None and self.rerun is None
 
     def stored(
         self,
@@ -476,6 +527,10 @@ class NewJob(Submission):
             rerun_of=self.rerun and self.rerun.of,
             max_attempts=self.order.max_attempts,
             hook_retries=self.order.hook_retries,
+            needs=self.order.needs,
+            after=self.after,
+            awaited=self.awaited,
+            group=self.order.group,
         )
 
     def claimed(self, eligible_at: datetime | None = None) -> Claim:
@@ -489,6 +544,8 @@ class NewJob(Submission):
             traceparent=self.traceparent,
             eligible_at=eligible_at,
             max_attempts=self.order.max_attempts,
+            needs=self.order.needs,
+            after=self.after,
         )
 
 
@@ -510,6 +567,17 @@ class Claim(Submission):
     """How many attempts the job may use up; None for what its handler says."""
     attempts_used: int = 0
     """How many it has used up before this one."""
+    needs: tuple[str, ...] = ()
+    """The labels that a node must have to run it."""
+    unknown_s: float | None = None
+    """For how long no node has known its handler; None where that never was so."""
+    after: After | None = None
+    """The jobs that it comes after."""
+    results: Sequence[Mapping[str, Any]] = ()
+    """How these ended, as the handler is told; see `core.dependencies.results`."""
+    schedule: str | None = None
+    """The name of the schedule that made the job."""
+    scheduled_for: datetime | None = None
 
 
 NOBODY: Final = ""
@@ -523,6 +591,8 @@ class WaitingJob(NamedTuple):
     uid: str
     turn_ms: int = 0
     """Within its user the least is next: its `turn_at`, in milliseconds since 1970."""
+    lane: str = ""
+    """The labels that it needs, see `places.labels`; empty where it may run anywhere."""
 
 
 class Line(NamedTuple):
@@ -611,12 +681,19 @@ class Settlement:
     death: Death | None = None
     again: Again | None = None
     """Of a job that is queued again: what is to be remembered of the attempt, if it began."""
+    unknown_s: float | None = None
+    """Of a job whose handler no node knows: how long it is held until one of them looks again."""
 
     @property
     def retried(self) -> bool:
         """Whether the attempt failed, and another one follows after a pause."""
         failed = self.again is not None and self.again.after_s is not None
         return failed and self.status is Status.QUEUED
+
+    @property
+    def holds(self) -> bool:
+        """Whether the job is queued, and does not wait for a worker yet."""
+        return self.retried or (self.unknown_s is not None and self.status is Status.QUEUED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -635,3 +712,9 @@ class Node:
     beat: int
     """Grows with each renewal: a node counts as alive while others see it grow."""
     started_at: datetime
+    labels: tuple[str, ...] = ()
+    """What it has that jobs may need, in order."""
+    only: tuple[str, ...] = ()
+    """It runs only jobs that need one of these; empty: any for which it has the labels."""
+    tzdata: str | None = None
+    """The release of the rules of time zones that it knows; None of one that does not say."""

@@ -33,6 +33,7 @@ from scheduler.core.job import (
     Unreturnable,
     WaitingJob,
 )
+from scheduler.core.places.labels import lane_of
 
 BROKE_PROTOCOL: Final = (
     "the process of the job broke the protocol with its node, which killed it: "
@@ -92,12 +93,12 @@ def _cut_short(reason: StopReason, death: Death) -> Again | None:
 
 def waiting_job(job: Job) -> WaitingJob:
     """The job, as one that waits."""
-    return WaitingJob(job.id, job.uid, round(job.turn_at.timestamp() * 1000))
+    return WaitingJob(job.id, job.uid, round(job.turn_at.timestamp() * 1000), lane_of(job.needs))
 
 
-def waiting_cleanup(job_id: str) -> WaitingJob:
+def waiting_cleanup(job_id: str, lane: str) -> WaitingJob:
     """A clean-up, as one that waits: it counts for no user, neither in turns nor in limits."""
-    return WaitingJob(job_id, NOBODY)
+    return WaitingJob(job_id, NOBODY, lane=lane)
 
 
 def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stopped) -> Failure:

@@ -1,7 +1,7 @@
 """Re-runs: new jobs that ask for the same as jobs that are over. Pure.
 
-    taken over        user, task, data, hook, and of the order all but the times: priority,
-                      start_within_s, max_attempts, hook_retries
+    taken over        user, task, data, hook, and of the order all but the times and what it came
+                      after: priority, start_within_s, max_attempts, hook_retries, needs, group
     not taken over    parent, run_at and delay_s, trace: why, when and by whom the first one was
                       submitted
 
@@ -27,7 +27,7 @@ BYTES_MAX: Final = 8 * 1024 * 1024
 no more memory than a page of a list does."""
 
 
-TIMES: Final = frozenset({"run_at", "delay_s"})
+LEFT_OUT: Final = frozenset({"run_at", "delay_s", "ref", "after", "after_if"})
 """What of the order of a job its re-run has not."""
 
 
@@ -94,9 +94,14 @@ def again(job: Job, rerun: Rerun, changes: Mapping[str, Any] | None = None) -> J
         changes: fields of a submission, or of its order, that it has instead of the job's.
     """
     wanted = dict(changes or {})
-    kept = {name: getattr(job, name) for name in Order.__slots__ if name not in TIMES}
+    kept = {name: getattr(job, name) for name in Order.__slots__ if name not in LEFT_OUT}
     order = Order(**kept | {name: wanted.pop(name) for name in Order.__slots__ if name in wanted})
     fields = {**job.submitted(), "parent": None} | wanted
     if fields["hook"] is None:
         order = replace(order, hook_retries=False)
-    return JobRequest(**fields, order=AT_ONCE if order == AT_ONCE else order, rerun=rerun)
+    return JobRequest(
+        **fields,
+        order=AT_ONCE if order == AT_ONCE else order,
+        rerun=rerun,
+        came_after=job.after,
+    )

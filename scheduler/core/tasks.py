@@ -15,6 +15,8 @@ class Tasks(dict[str, HandlerOptions]):
         super().__init__(options)
         self.loaded_at = loaded_at
         """When they were loaded."""
+        self.limited = _limited(options)
+        """The names of those whose jobs may have to wait for each other."""
 
     def timestamp(self) -> float:
         """The same in seconds since 1970."""
@@ -25,3 +27,8 @@ class Tasks(dict[str, HandlerOptions]):
         self.clear()
         self.update(options)
         self.loaded_at = at
+        self.limited = _limited(options)
+
+
+def _limited(options: Mapping[str, HandlerOptions]) -> tuple[str, ...]:
+    return tuple(sorted(name for name, each in options.items() if each.limited))

@@ -33,6 +33,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.reserve import Reserve
+from scheduler.core.schedules.zones import TZDATA_VERSION
 from scheduler.node.authentication import access, make_first_token, require_safe
 from scheduler.node.config.loading import Config
 from scheduler.node.config.sections import HttpSection
@@ -49,6 +50,7 @@ from scheduler.node.preflight import (
 from scheduler.node.promoter import Promoter
 from scheduler.node.reloading import Triggers, reloading_tasks
 from scheduler.node.running_node import RunningNode
+from scheduler.node.schedule_look import ScheduleLook
 from scheduler.node.sweeper import Retention, Sweeper
 from scheduler.node.tls import Certificate
 from scheduler.processes.child.loading.snapshot import Snapshot
@@ -59,8 +61,11 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.lookup import Lookup
 from scheduler.service.pauses import PauseService
+from scheduler.service.places import PlaceService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
+from scheduler.service.schedules.firing import Firings
+from scheduler.service.schedules.schedules import ScheduleService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
@@ -76,6 +81,7 @@ from scheduler.worker import (
     report_progress,
 )
 from scheduler.worker.direct_starts import DirectStarts
+from scheduler.worker.from_store.letting_go import LettingGo
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
@@ -128,8 +134,8 @@ async def assemble(
     lease = _lease(basis, local_jobs)
     direct_starts = _direct_starts(basis, lease, local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
-    pauses = _pauses(basis, service)
-    urls = await stack.enter_async_context(_api(basis, service, pauses, registry))
+    pauses, (schedules, schedule_look) = _pauses(basis, service), _schedules(basis, service)
+    urls = await stack.enter_async_context(_api(basis, service, pauses, schedules, registry))
     settlements, workers = await _open_workers(
         basis,
         lease,
@@ -137,7 +143,7 @@ async def assemble(
         direct_starts,
         pauses,
         on_call_due=hooks.hint,
-        on_held=service.nearer.set,
+        on_held=service.look_for_held,
         urls=urls,
         stack=stack,
     )
@@ -152,7 +158,8 @@ async def assemble(
         background_tasks={
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
-            "promote held jobs": _promoter(basis, service).run,
+            **_promoting(basis, service),
+            "look at schedules": schedule_look.run,
             "look for pauses": pauses.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,
@@ -218,6 +225,9 @@ async def _open_basis(
         running=0,
         beat=0,
         started_at=clock.now(),
+        labels=config.node.labels,
+        only=config.node.only,
+        tzdata=TZDATA_VERSION,
     )
     return _Basis(
         config=config,
@@ -275,6 +285,7 @@ async def _reach_queue(
             random=random,
             share_of=config.quotas.quotas.share_of,
             busy_max=reserve.busy_max,
+            place=config.node.place,
         ),
         stack,
     )
@@ -328,13 +339,24 @@ def _service(
     )
 
 
-def _promoter(basis: _Basis, service: Service) -> Promoter:
-    return Promoter(
+def _promoting(
+    basis: _Basis, service: Service
+) -> Mapping[str, Callable[[], Coroutine[None, None, None]]]:
+    """What lets held jobs go: once a time has come, and once others of their handler have ended."""
+    promoter = Promoter(
         store=basis.store,
         queue=basis.queue,
         job_events=basis.job_events,
         nearer=service.nearer,
     )
+    letting_go = LettingGo(
+        store=basis.store,
+        queue=basis.queue,
+        clock=basis.clock,
+        tasks=basis.slots.tasks,
+        freed=service.freed,
+    )
+    return {"promote held jobs": promoter.run, "let limited jobs go": letting_go.run}
 
 
 def _pauses(basis: _Basis, service: Service) -> PauseService:
@@ -343,8 +365,41 @@ def _pauses(basis: _Basis, service: Service) -> PauseService:
     )
 
 
+def _schedules(basis: _Basis, service: Service) -> tuple[ScheduleService, ScheduleLook]:
+    def count(outcome: str, occurrences: int) -> None:
+        basis.metrics.occurrences(outcome).inc(occurrences)
+
+    firings = Firings(
+        store=basis.store,
+        queue=basis.queue,
+        clock=basis.clock,
+        new_id=new_id,
+        quotas=basis.config.quotas.quotas,
+        on_occurrences=count,
+    )
+    schedules = ScheduleService(
+        store=basis.store,
+        clock=basis.clock,
+        new_id=new_id,
+        tasks=basis.slots.tasks,
+        firings=firings,
+    )
+    look = ScheduleLook(
+        store=basis.store,
+        queue=basis.queue,
+        firings=firings,
+        service=service,
+        nearer=schedules.nearer,
+    )
+    return schedules, look
+
+
 def _api(
-    basis: _Basis, service: Service, pauses: PauseService, registry: CollectorRegistry
+    basis: _Basis,
+    service: Service,
+    pauses: PauseService,
+    schedules: ScheduleService,
+    registry: CollectorRegistry,
 ) -> AbstractAsyncContextManager[Sequence[str]]:
     config = basis.config
     statistics = StatisticsService(
@@ -367,6 +422,8 @@ def _api(
         lookup=Lookup(basis.store),
         statistics=statistics,
         pauses=pauses,
+        places=PlaceService(store=basis.store, clock=basis.clock, tasks=basis.slots.tasks),
+        schedules=schedules,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
@@ -484,6 +541,7 @@ async def _open_workers(
         on_call_due=on_call_due,
         on_held=on_held,
         cleanup_tries=config.abort.cleanup_tries,
+        unknown_wait_s=config.handlers.unknown_wait_s,
     )
     stack.callback(settlements.unkillable.give_up)
     workers = build_workers(

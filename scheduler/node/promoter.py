@@ -1,7 +1,8 @@
-"""The promoter: lets held jobs go once they may begin, and ends those that have not begun in time.
+"""The promoter: lets held jobs go once they may begin, and ends those that may not any more.
 
     the next time that the store knows ─▶ sleep until then ─▶ store.promote ───────▶ queue.enqueue
                                           at most a second    store.pauses.let_go ─▶ queue.enqueue
+                                                              dependencies.resolve ▶ queue.enqueue
                                                               store.expire
 
 It runs on every node. Each step is guarded, so that any number of nodes may take it at once, and
@@ -28,6 +29,9 @@ SPACING_S: Final = 0.02
 in a second that wait for times, and several nodes may wake up for the same one."""
 STEP_MAX: Final = 200
 """How many jobs one write promotes, lets go or ends."""
+EDGES_MAX: Final = 1000
+"""How many relations between jobs one step closes: as many as a job may have, in some ten
+milliseconds."""
 ENDED_MAX: Final = 20
 """How many pauses that have ended one step looks at."""
 
@@ -41,7 +45,8 @@ class Promoter:
         """Collaborators.
 
         Args:
-            nearer: set where this node has stored a time that may be nearer than all others.
+            nearer: set where this node has stored a time that may be nearer than all others, or
+                the end of a job that others wait for: `Store.due`.
         """
         self._store = store
         self._queue = queue
@@ -63,6 +68,7 @@ class Promoter:
         if due_s is None or due_s > 0:
             return LOOK_S if due_s is None else min(due_s, LOOK_S)
         done = await self._promote() + await self._expire() + await self._let_go()
+        done += await self._resolve()
         return 0.0 if done else SPACING_S
 
     async def _promote(self) -> int:
@@ -87,6 +93,24 @@ class Promoter:
             if len(freed) < STEP_MAX:
                 done += await self._store.pauses.forget(key)
         return done
+
+    async def _resolve(self) -> int:
+        """Act on the ends of jobs that others wait for; how much was done.
+
+        What a job that was aborted here keeps from running is found by the next step.
+        """
+        resolved = await self._store.dependencies.resolve(limit=EDGES_MAX)
+        waiting = [*resolved.freed, *resolved.timed]
+        self._queue.announce([changed(job.id, job.uid) for job in waiting])
+        self._queue.announce(list(map(changed, resolved.aborted)))
+        if resolved.freed:
+            with suppress(QueueUnavailable):
+                await self._queue.enqueue(resolved.freed)
+        if resolved.aborted:
+            with suppress(StoreUnavailable):
+                aborted = await self._store.outlines(resolved.aborted)
+                self._job_events.aborted_after_others(aborted)
+        return resolved.done
 
     async def _expire(self) -> int:
         """End jobs that have not begun in time; how many."""

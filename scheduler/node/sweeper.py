@@ -23,6 +23,7 @@ import structlog
 from scheduler.core.change import GAP, changed
 from scheduler.core.errors import StoreUnavailable, Unavailable
 from scheduler.core.job import Job, Node
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.policy import waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
@@ -110,8 +111,8 @@ class Sweeper:
         """Whether this node has looked at it before: an empty queue was emptied then."""
         self._release_at = 0.0
         self._look_at = 0.0
-        self._looked_after = ""
-        """The last user whose ids were looked for; empty after the last one of all."""
+        self._looked_after: dict[str, str] = {}
+        """The last user of each lane whose ids were looked for; none after the last one of all."""
         self._delete_at = 0.0
         self._delete_audit_at = 0.0
 
@@ -148,7 +149,8 @@ class Sweeper:
         """Enqueue the clean-ups whose next try is due."""
         due = await self._store.resume_cleanups(at=self._clock.now(), limit=CLEANUPS_MAX)
         if due:
-            await self._queue.enqueue([waiting_cleanup(each.id) for each in due], ahead=True)
+            cleanups = [waiting_cleanup(each.id, each.lane) for each in due]
+            await self._queue.enqueue(cleanups, ahead=True)
 
     async def restore_ids(self) -> None:
         """Enqueue the waiting jobs that are, or may be, missing in the queue."""
@@ -208,14 +210,19 @@ class Sweeper:
 
     async def _restore_lost_ids(self) -> None:
         """Enqueue waiting ids that are missing in the queue, of some users after the other."""
-        users_max = LOOK_AFTER_USERS_MAX
-        lines = await self._store.lines(after_uid=self._looked_after, limit=users_max)
+        for lane in (ANYWHERE, *await self._store.lanes()):
+            await self._restore_lost_ids_of(lane)
+        self._look_at = self._clock.monotonic() + LOST_IDS_LOOK_S
+
+    async def _restore_lost_ids_of(self, lane: str) -> None:
+        users_max, after = LOOK_AFTER_USERS_MAX, self._looked_after.pop(lane, "")
+        lines = await self._store.lines(lane=lane, after_uid=after, limit=users_max)
         # One that was stored a moment ago may be enqueued twice so: it is in its line only once.
         for head in await self._queue.missing([line.head for line in lines]):
-            following = await self._store.waiting_of(head.uid, limit=LOOK_AFTER_MAX)
+            following = await self._store.waiting_of(head.uid, lane=lane, limit=LOOK_AFTER_MAX)
             await self._queue.enqueue(await self._queue.missing(following))
-        self._looked_after = lines[-1].head.uid if len(lines) == users_max else ""
-        self._look_at = self._clock.monotonic() + LOST_IDS_LOOK_S
+        if len(lines) == users_max:
+            self._looked_after[lane] = lines[-1].head.uid
 
     async def _nodes(self) -> Sequence[Node]:
         """The registered nodes. What the store itself was silent for is not held against them."""

@@ -27,6 +27,7 @@ from random import Random
 
 from scheduler.basics.background import background
 from scheduler.basics.outage import Outage
+from scheduler.core.places.labels import PLAIN, Place
 from scheduler.core.ports.queue import BusyMax, Queue, ShareOf, equal_shares, nothing_kept
 from scheduler.queue.embedded import embedded_server
 from scheduler.queue.keys import Keys
@@ -47,13 +48,15 @@ async def open_queue(
     random: Random,
     share_of: ShareOf = equal_shares,
     busy_max: BusyMax = nothing_kept,
+    place: Place = PLAIN,
 ) -> AsyncIterator[Queue]:
     """Open one node's view of the queue, with its background tasks, while the block runs.
 
     `url` is "embedded" for the node's own server with its files in `data_dir`, or has one of the
     forms in `addresses`. `node_id` is distinct for each start of each node. `share_of` says what a
-    user gets of all slots, and `busy_max` how many of them those get who have some. At the end, the
-    ids that the node still has in flight return to the queue.
+    user gets of all slots, and `busy_max` how many of them those get who have some. `place` says
+    which jobs the node takes. At the end, the ids that the node still has in flight return to the
+    queue.
 
     Raises:
         StartError: `url`, `namespace` or `data_dir` cannot be used.
@@ -75,6 +78,7 @@ async def open_queue(
             random=random,
             share_of=share_of,
             busy_max=busy_max,
+            place=place,
         )
         await queue.repair.repair()
         server.outage = Outage("the queue")

@@ -29,6 +29,7 @@ from scheduler.basics.batch import Batch
 from scheduler.basics.seldom import Seldom
 from scheduler.core.errors import QueueUnavailable
 from scheduler.core.job import WaitingJob
+from scheduler.core.places.labels import PLAIN, Place, lane_of
 from scheduler.core.ports.queue import BusyMax, nothing_kept
 from scheduler.queue.connections import ANSWER_S
 from scheduler.queue.held import Held
@@ -68,6 +69,7 @@ class Dequeuer:
         keys: Keys,
         node_id: str,
         busy_max: BusyMax = nothing_kept,
+        place: Place = PLAIN,
         block_s: float = BLOCK_S,
     ) -> None:
         self._server = server
@@ -75,6 +77,9 @@ class Dequeuer:
         self._keys = keys
         self._node_id = node_id
         self._busy_max = busy_max
+        self._place = "" if place == PLAIN else f"{lane_of(place.labels)}|{lane_of(place.only)}"
+        """As `take.lua` has it."""
+        self._tokens = _token_keys(keys, node_id, place)
         self._block_s = block_s
         self.acknowledged = Batch(
             self._acknowledge_all, weight=len, weight_max=IDS_MAX, pause_s=PAUSE_S
@@ -138,9 +143,9 @@ class Dequeuer:
         known = [entry for each in entries.values() for entry in each]
         await self._release([job.id for job in jobs], known, self._postpone(entries))
 
-    def hold(self, job_id: str, uid: str) -> None:
+    def hold(self, job_id: str, uid: str, *, lane: str) -> None:
         """Hold an id that was not dequeued."""
-        self._held.add_unknown(entry_of(job_id, uid))
+        self._held.add_unknown(entry_of(job_id, uid, lane))
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(HOLD_S, self._tell_held)
 
@@ -188,7 +193,7 @@ class Dequeuer:
             return
         async with self._server.answering():
             wanted = min(IDS_MAX, sum(waiter.limit for waiter in self._waiters))
-            taken = await self._scripts.take(self._node_id, wanted, self._busy_max())
+            taken = await self._scripts.take(self._node_id, wanted, self._busy_max(), self._place)
         self._registered, self._has_token = True, False
         self._hold(list(filter(None, taken)))
         if dropped := taken.count(""):
@@ -200,11 +205,12 @@ class Dequeuer:
         """Wait until there may be an id, for `block_s`."""
         with self._empty():
             found = await self._token()
-        self._has_token = found is not None
+        # A token of its own is no other node's to have.
+        self._has_token = isinstance(found, list | tuple) and found[0] == self._keys.wake
 
     async def _token(self) -> object:
         async with self._server.answering(within_s=self._block_s + ANSWER_S):
-            return await self._server.blocking.blpop([self._keys.wake], self._block_s)
+            return await self._server.blocking.blpop(self._tokens, self._block_s)
 
     @contextmanager
     def _empty(self) -> Iterator[None]:
@@ -303,6 +309,12 @@ class Dequeuer:
     def _restore_soon(self) -> None:
         self._restore_at = 0.0
         self._wake.set()
+
+
+def _token_keys(keys: Keys, node_id: str, place: Place) -> list[str]:
+    """Where tokens come for this node."""
+    own = [] if place == PLAIN else [keys.wake_of(node_id)]
+    return [keys.wake, *own] if place.takes(()) else own
 
 
 @dataclass(slots=True)

@@ -12,6 +12,12 @@
     {scheduler}:turns               zset    users by their turns: the last ten thousand who started
     {scheduler}:capped              set     users who run as much as they may
     {scheduler}:wake                list    a token for each worker that should look again
+    {scheduler}:wake:<node id>      list    the same for one node, for jobs that need its labels
+    {scheduler}:lanes               set     lanes in which something waits; see `places.labels`
+    {scheduler}:places              hash    of nodes with labels: these, `|`, and of which of them a
+                                            job must need one
+    {scheduler}:lane:<lane>:first   list    what `first`, `users`, `capped` and `jobs:<uid>` are for
+       …:users, …:capped, …:jobs:<uid>      jobs that need no label
     {scheduler}:inflight:<node id>  list    entries that a node took and has not acknowledged
     {scheduler}:nodes               set     ids of the nodes that may have an in-flight list
     {scheduler}:complete            string  run id of the server that has every waiting id; until it
@@ -31,6 +37,7 @@ The braces are a hash tag: a Redis Cluster keeps all keys with one hash tag in o
 it would refuse every script that uses two of them.
 
 An entry of a list is an id, then `/` and the uid of its job; where that is unknown, the id alone.
+Of a job that needs labels, `/` and its lane follow.
 
 All of it is ours, and all of it is hints: a key of another type than these is deleted.
 """
@@ -48,8 +55,10 @@ from scheduler.core.errors import StartError
 
 OF_USERS: Final = (
     *("complete", "first", "users", "loads", "shares", "turns", "capped", "wake", "jobs:"),
+    *("lanes", "places", "lane:"),
 )
-"""`jobs:` is how the lines of users begin: which of them a script uses, it finds out itself."""
+"""`jobs:` is how the lines of users begin, `lane:` how the keys of lanes do: which of them a script
+uses, it finds out itself."""
 
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -100,6 +109,10 @@ class Keys:
         return self._key("wake")
 
     @property
+    def lanes(self) -> str:
+        return self._key("lanes")
+
+    @property
     def store(self) -> str:
         return self._key("store")
 
@@ -117,6 +130,8 @@ class Keys:
             self._key("shares"): "hash",
             self._key("turns"): "zset",
             self._key("capped"): "set",
+            self.lanes: "set",
+            self._key("places"): "hash",
             self.wake: "list",
             self.earlier: "list",
             self.nodes: "set",
@@ -130,6 +145,14 @@ class Keys:
     def of_users(self) -> Sequence[str]:
         """The first keys of each script that moves ids, in the order of `users.lua`."""
         return tuple(map(self._key, OF_USERS))
+
+    def wake_of(self, node_id: str) -> str:
+        return self._key(f"wake:{node_id}")
+
+    def of_lane(self, lane: str) -> Mapping[str, str]:
+        """The keys of a lane that are always of the same name, each with its type."""
+        types = {"first": "list", "users": "zset", "capped": "set"}
+        return {self._key(f"lane:{lane}:{name}"): type_ for name, type_ in types.items()}
 
     def inflight(self, node_id: str) -> str:
         return self._key(f"inflight:{node_id}")
@@ -154,9 +177,14 @@ class Keys:
         return f"{{{self.namespace}}}:{rest}"
 
 
-def entry_of(job_id: str, uid: str) -> str:
+def entry_of(job_id: str, uid: str, lane: str) -> str:
     """What stands for an id in a list; `users.lua` takes it apart."""
-    return f"{job_id}/{uid}"
+    return f"{job_id}/{line_of(uid, lane)}"
+
+
+def line_of(uid: str, lane: str) -> str:
+    """The name of the line of a user in a lane."""
+    return f"{uid}/{lane}" if lane else uid
 
 
 def id_of(entry: str) -> str:

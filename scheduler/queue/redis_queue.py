@@ -25,10 +25,11 @@ from scheduler.basics.batch import Batch
 from scheduler.core.change import Change
 from scheduler.core.errors import StartError
 from scheduler.core.job import WaitingJob
+from scheduler.core.places.labels import ANYWHERE, Place
 from scheduler.core.ports.queue import BusyMax, ShareOf
 from scheduler.queue.change_stream import ChangeStream
 from scheduler.queue.dequeuer import Dequeuer
-from scheduler.queue.keys import Keys, entry_of, is_id
+from scheduler.queue.keys import Keys, entry_of, is_id, line_of
 from scheduler.queue.repair import Repair
 from scheduler.queue.scripts import Scripts, share_text, texts
 from scheduler.queue.server import Server
@@ -70,9 +71,12 @@ class RedisQueue:
         random: Random,
         share_of: ShareOf,
         busy_max: BusyMax,
+        place: Place,
     ) -> None:
         scripts = Scripts(server, keys)
-        self.dequeuer = Dequeuer(server, scripts, keys=keys, node_id=node_id, busy_max=busy_max)
+        self.dequeuer = Dequeuer(
+            server, scripts, keys=keys, node_id=node_id, busy_max=busy_max, place=place
+        )
         self.subscriptions = Subscriptions(server, keys=keys, node_id=node_id, random=random)
         self._enqueued = Batch(self._enqueue_all, weight=len, weight_max=IDS_MAX)
         self.repair = Repair(server, scripts, keys=keys, node_id=node_id)
@@ -125,7 +129,9 @@ class RedisQueue:
     async def enqueue(self, jobs: Sequence[WaitingJob], *, ahead: bool = False) -> None:
         if ahead and jobs:
             async with self._server.answering():
-                await self._scripts.enqueue_first([entry_of(job.id, job.uid) for job in jobs])
+                await self._scripts.enqueue_first(
+                    [entry_of(job.id, job.uid, job.lane) for job in jobs]
+                )
         elif jobs:
             await self._enqueued(jobs)
 
@@ -137,8 +143,8 @@ class RedisQueue:
     async def acknowledge(self, job_ids: Sequence[str]) -> None:
         await self.dequeuer.acknowledge(job_ids)
 
-    def hold(self, job_id: str, uid: str) -> None:
-        self.dequeuer.hold(job_id, uid)
+    def hold(self, job_id: str, uid: str, *, lane: str = ANYWHERE) -> None:
+        self.dequeuer.hold(job_id, uid, lane=lane)
 
     async def give_back(self, job_id: str) -> None:
         await self.dequeuer.give_back(job_id)
@@ -147,12 +153,12 @@ class RedisQueue:
         await self.dequeuer.postpone(jobs)
 
     async def drop(self, jobs: Sequence[WaitingJob]) -> None:
-        users: dict[str, list[str]] = {}
+        lines: dict[str, list[str]] = {}
         for job in jobs:
-            users.setdefault(job.uid, []).append(job.id)
+            lines.setdefault(line_of(job.uid, job.lane), []).append(job.id)
         arguments: list[str | int] = []
-        for uid, ids in users.items():
-            arguments += [uid, len(ids), *ids]
+        for line, ids in lines.items():
+            arguments += [line, len(ids), *ids]
         if arguments:
             async with self._server.answering():
                 await self._scripts.drop(arguments)
@@ -165,9 +171,11 @@ class RedisQueue:
     async def missing(self, jobs: Sequence[WaitingJob]) -> Sequence[WaitingJob]:
         if not jobs:
             return []
-        ids_and_users = list(chain.from_iterable((job.id, job.uid) for job in jobs))
+        ids_and_lines = list(
+            chain.from_iterable((job.id, line_of(job.uid, job.lane)) for job in jobs)
+        )
         async with self._server.answering():
-            found = await self._scripts.missing(ids_and_users, await self._nodes(), near=NEAR)
+            found = await self._scripts.missing(ids_and_lines, await self._nodes(), near=NEAR)
             return [jobs[number] for number in found]
 
     async def forgetful(self) -> bool:
@@ -237,12 +245,12 @@ class RedisQueue:
 
     def _lines(self, jobs: Iterable[WaitingJob]) -> Sequence[str | int]:
         """The arguments of `add_to_lines` in `users.lua`."""
-        users: dict[str, list[str | int]] = {}
+        found: dict[tuple[str, str], list[str | int]] = {}
         for job in jobs:
-            users.setdefault(job.uid, []).extend((job.turn_ms, job.id))
+            found.setdefault((job.uid, job.lane), []).extend((job.turn_ms, job.id))
         lines = (
-            (uid, share_text(self._share_of(uid)), len(line) // 2, *line)
-            for uid, line in users.items()
+            (line_of(uid, lane), share_text(self._share_of(uid)), len(line) // 2, *line)
+            for (uid, lane), line in found.items()
         )
         return list(chain.from_iterable(lines))
 

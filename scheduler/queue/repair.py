@@ -24,6 +24,9 @@ PAUSE_S: Final = 1.0
 NODES_MAX: Final = 1000
 """The in-flight lists of so many nodes are looked at."""
 
+LANES_MAX: Final = 1000
+"""And the keys of so many lanes."""
+
 log = structlog.get_logger()
 
 
@@ -56,6 +59,9 @@ class Repair:
             deleted = await self._scripts.repair(self._keys.types)
             # Only now: the set of nodes itself may have been another type.
             nodes = texts(await self._server.commands.srandmember(self._keys.nodes, NODES_MAX))
+            lanes = texts(await self._server.commands.srandmember(self._keys.lanes, LANES_MAX))
+            for lane in lanes:
+                deleted += await self._scripts.repair(self._keys.of_lane(lane))
             lists = map(self._keys.inflight, {self._node_id, *nodes})
             deleted += await self._scripts.repair(dict.fromkeys(lists, "list"))
         if deleted and self._seldom():

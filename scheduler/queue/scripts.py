@@ -62,11 +62,11 @@ class Scripts:
     async def enqueue_first(self, entries: Sequence[str]) -> None:
         await self._enqueue_first(self._keys.of_users, entries)
 
-    async def take(self, node_id: str, count: int, busy_max: int | None) -> list[str]:
+    async def take(self, node_id: str, count: int, busy_max: int | None, place: str) -> list[str]:
         keys = [*self._of(node_id), self._keys.nodes, self._keys.earlier]
         # Not by the client that repeats lost commands: the dequeuer must know of a lost answer.
         most = "" if busy_max is None else str(busy_max)
-        arguments = [str(count), node_id, str(LOOK_MAX), most]
+        arguments = [str(count), node_id, str(LOOK_MAX), most, place]
         return texts(await self._take(keys, arguments, client=self._server.blocking))
 
     async def acknowledge(self, node_id: str, entries: Sequence[str], *, wakes: int = 0) -> None:
@@ -78,8 +78,8 @@ class Scripts:
     async def postpone(self, node_id: str, scores_and_entries: Sequence[str | int]) -> None:
         await self._postpone(self._of(node_id), scores_and_entries)
 
-    async def drop(self, users_and_ids: Sequence[str | int]) -> None:
-        await self._drop(self._keys.of_users, users_and_ids)
+    async def drop(self, lines_and_ids: Sequence[str | int]) -> None:
+        await self._drop(self._keys.of_users, lines_and_ids)
 
     async def announce(self, ids_and_texts: Sequence[str | bytes], kept_max: int) -> None:
         arguments = [kept_max, self._keys.changed(""), *ids_and_texts]
@@ -98,10 +98,10 @@ class Scripts:
         await self._recount(self._of(*node_ids), [LIST_MAX, LIST_MAX])
 
     async def missing(
-        self, ids_and_users: Sequence[str], node_ids: Collection[str], *, near: int
+        self, ids_and_lines: Sequence[str], node_ids: Collection[str], *, near: int
     ) -> list[int]:
         """The places of those that are missing, from 0."""
-        found = await self._missing(self._of(*node_ids), [near, *ids_and_users])
+        found = await self._missing(self._of(*node_ids), [near, *ids_and_lines])
         if not isinstance(found, list):
             raise ValueError(f"not a list of numbers: {found!r}")  # noqa: TRY004 - as `texts` does
         return [int(each) - 1 for each in found]

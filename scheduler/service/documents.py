@@ -14,6 +14,7 @@ import orjson
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.access.token import Token
 from scheduler.core.change import Change
+from scheduler.core.dependencies.groups import Group
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     ATTEMPTS_KEPT,
@@ -23,12 +24,14 @@ from scheduler.core.job import (
     CleanupTries,
     Failure,
     Hold,
+    HoldReason,
     Job,
     JsonText,
     Node,
     Progress,
 )
 from scheduler.core.job_log import Line
+from scheduler.core.limits.declaration import ThrottleRule
 from scheduler.core.pause import Pause
 from scheduler.core.quotas.quota import Usage
 from scheduler.core.rerun import ManyReruns
@@ -68,7 +71,14 @@ def job_document(job: Job) -> Document:
         "rerun_of": job.rerun_of,
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries,
+        "needs": job.needs,
+        "schedule": job.schedule,
+        "scheduled_for": _instant_or_none(job.scheduled_for),
         "attempts": _attempts(job, started_at, finished_at),
+        "after": [] if job.after is None else [each._asdict() for each in job.after.predecessors],
+        "after_if": None if job.after is None else job.after.condition,
+        "successors": job.successors,
+        "group": job.group,
     }
 
 
@@ -101,11 +111,26 @@ def _attempt(attempt: AttemptRecord) -> Document:
 
 
 def _waits(hold: Hold) -> Document:
-    waits = {"for": hold.reason, "until": _instant_or_none(hold.until)}
+    # When a node looks again does not say when one comes.
+    until = None if hold.reason == HoldReason.NO_NODE else hold.until
+    waits = {"for": hold.reason, "until": _instant_or_none(until)}
     if hold.pause is None:
         return waits
     kind, name = hold.pause
     return {**waits, "pause": {"kind": kind, "name": name, "reason": hold.why, "by": hold.by}}
+
+
+def group_document(group: Group) -> Document:
+    """How many jobs of a group stand how."""
+    return {
+        "uid": group.uid,
+        "group": group.name,
+        "jobs": group.jobs,
+        "ended": group.ended,
+        "is_exact": group.is_exact,
+        "counts": {status.value: count.jobs for status, count in group.counts.items()},
+        "held": group.held,
+    }
 
 
 def pause_document(pause: Pause) -> Document:
@@ -180,7 +205,10 @@ def node_document(node: Node, pause: Pause | None) -> Document:
         "running": node.running,
         "tasks": node.tasks,
         "started_at": instant(node.started_at),
+        "tzdata": node.tzdata,
         "paused": None if pause is None else pause_document(pause),
+        "labels": node.labels,
+        "only": node.only,
     }
 
 
@@ -214,6 +242,9 @@ def task_document(options: HandlerOptions, *, loaded_at: datetime) -> Document:
         "memory_bytes": options.memory_bytes,
         "on_abort": options.undoable,
         "retry": None if options.retry is None else _retry(options.retry),
+        "needs": options.needs,
+        "limit": [{"jobs_max": rule.jobs_max, "by": rule.by} for rule in options.limit],
+        "throttle": None if options.throttle is None else _throttle(options.throttle),
         "loaded_at": instant(loaded_at),
     }
 
@@ -224,6 +255,15 @@ def _retry(rule: RetryRule) -> Document:
         "backoff_s": rule.backoff_s,
         "backoff_max_s": rule.backoff_max_s,
         "on": rule.on,
+    }
+
+
+def _throttle(rule: ThrottleRule) -> Document:
+    return {
+        "jobs_max": rule.jobs_max,
+        "per_s": rule.per_s,
+        "burst": rule.burst,
+        "by": rule.by,
     }
 
 

@@ -24,16 +24,18 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.change import Position, changed, queued
+from scheduler.core.dependencies.declaration import After, Wanted, resolved
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.job import Job, JobRequest, NewJob, Node, Status, Until
+from scheduler.core.job import Job, JobRequest, NewJob, Node, Order, Status, Until
 from scheduler.core.job_log import Line, lines
+from scheduler.core.places.labels import lane_of, needs
 from scheduler.core.policy import waiting_cleanup, waiting_job
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.direct_start import DirectStart
@@ -67,6 +69,8 @@ REFUSALS_AT_ONCE_MAX: Final = 1000
 """How many jobs one write makes refuse further children: few, so that no other write waits long."""
 PROBE_S: Final = 2.0
 """How long a readiness probe waits for the store and the queue."""
+REPLACED: Final = "replaced by the next job of its schedule"
+"""Why a job is aborted whose schedule says so."""
 SEE_LOG: Final = "the {} does not answer, or takes nothing now; the node's log says why"
 """An outage, in the words for those who may not know where a server is."""
 
@@ -105,8 +109,10 @@ class Service:
         job_events: JobEvents,
     ) -> None:
         self.tasks = tasks
-        self.nearer = asyncio.Event()
+        self.nearer = store.due
         """Set where a time was stored at which something may be due, for this node's promoter."""
+        self.freed = asyncio.Event()
+        """Set where a job has ended for which others of its handler may have waited."""
         self._store = store
         self._queue = queue
         self._change_feed = change_feed
@@ -143,6 +149,7 @@ class Service:
             Forbidden: somebody may not submit for one of the users.
             Conflict: the key was used before, with another fingerprint; or one of the re-runs that
                 are made only once was made by another request.
+            NoSuchPredecessors: a job is to wait for what is not there, or is another user's.
             ParentAborted: the parent of a job was aborted with its children.
             QuotaExceeded: a user would have too many queued jobs.
             StoreUnavailable: nothing is stored.
@@ -153,7 +160,7 @@ class Service:
             audit = recorded_submissions(by, jobs, at=self._clock.now())
         inserted = await (
             self._insert_one(*jobs, quotas=quotas, audit=audit)
-            if len(jobs) == 1 and not jobs[0].order.may_be_held
+            if len(jobs) == 1 and jobs[0].after is None and not self._may_be_held(jobs[0])
             else self._store.insert(jobs, quotas=quotas, audit=audit)
         )
         if inserted.created and not inserted.claims:
@@ -188,12 +195,17 @@ class Service:
         traceparent: str | None,
     ) -> Sequence[NewJob]:
         now = self._clock.now()
+        ids = [self._new_id() for _ in submissions]
+        after = what_they_come_after(ids, submissions)
+        awaited = {job_id for each in after if each is not None for job_id in each.ids}
         return [
             NewJob(
                 **submission.submitted(),
-                order=submission.order,
+                order=self._placed(submission),
                 rerun=submission.rerun,
-                id=self._new_id(),
+                after=each_after,
+                awaited=job_id in awaited,
+                id=job_id,
                 traceparent=traceparent,
                 undoable=self._is_undoable(submission.task),
                 submitted_by=by.name,
@@ -201,10 +213,17 @@ class Service:
                 idempotency_key=key,
                 fingerprint=None if key is None else fingerprint,
             )
-            for submission, key in zip(
-                submissions, _keys(idempotency_key, submissions), strict=True
+            for submission, key, job_id, each_after in zip(
+                submissions, _keys(idempotency_key, submissions), ids, after, strict=True
             )
         ]
+
+    def _placed(self, submission: JobRequest) -> Order:
+        """When a job is to run, and where: also with what its handler needs."""
+        options = self.tasks.get(submission.task)
+        if options is None or not options.needs:
+            return submission.order
+        return replace(submission.order, needs=needs(submission.order.needs, options.needs))
 
     async def _enqueue(self, jobs: Sequence[Job]) -> None:
         """Enqueue queued jobs; of those that are held, or must begin in time, tell the promoter."""
@@ -213,6 +232,15 @@ class Service:
         # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
         with suppress(QueueUnavailable):
             await self._queue.enqueue([waiting_job(job) for job in jobs if job.hold is None])
+
+    def look_for_held(self) -> None:
+        """Have this node look soon whether held jobs may be let go."""
+        self.nearer.set()
+        self.freed.set()
+
+    def _may_be_held(self, job: NewJob) -> bool:
+        """Whether it may have to wait for a time, or for other jobs of its handler."""
+        return job.order.may_be_held or job.task in self.tasks.limited
 
     def _is_undoable(self, task: str) -> bool:
         """Whether its jobs can be undone; it may have gone since the request was checked."""
@@ -231,7 +259,7 @@ class Service:
         Several at once wait for the queue: it shares them among all nodes, and a node runs them
         faster in lots.
         """
-        with self._direct_start.reserve(new.id, new.uid) as worker:
+        with self._direct_start.reserve(new.id, new.uid, new.order.needs) as worker:
             inserted = await self._store.insert(
                 [new], claimer=worker.node_id, quotas=quotas, audit=audit
             )
@@ -338,6 +366,7 @@ class Service:
         statuses: Collection[Status],
         task: str | None,
         parent: str | None = None,
+        group: str | None = None,
         before_id: str | None,
         limit: int,
     ) -> JobPage:
@@ -348,7 +377,9 @@ class Service:
         """
         uid = uid or by.only_uid
         require_uid_or_all(by, Right.READ, uid)
-        page_before = partial(self._store.page, uid, statuses=statuses, task=task, parent=parent)
+        page_before = partial(
+            self._store.page, uid, statuses=statuses, task=task, parent=parent, group=group
+        )
         jobs = await page_before(before_id=before_id, limit=limit, bytes_max=PAGE_BYTES_MAX)
         if not jobs:
             return JobPage((), None)
@@ -391,6 +422,11 @@ class Service:
             await self._abort_below(job, abort, grace_s=grace_s)
         return await self._waited(job, wait_s=wait_s, until=until)
 
+    async def abort_replaced(self, job_id: str, uid: str) -> None:
+        """Abort a job in whose place a later one of its schedule is to run; it may be gone."""
+        with suppress(NotFound):
+            await self._abort(job_id, uid=uid, by=None, reason=REPLACED, audit=())
+
     async def reorder(
         self,
         by: Principal,
@@ -417,7 +453,13 @@ class Service:
         return found.job
 
     async def abort_all(
-        self, by: Principal, uid: str, *, statuses: Collection[Status], task: str | None
+        self,
+        by: Principal,
+        uid: str,
+        *,
+        statuses: Collection[Status],
+        task: str | None,
+        group: str | None = None,
     ) -> Aborts:
         """Abort every job of a user that matches, is not final and existed when this began.
 
@@ -427,11 +469,11 @@ class Service:
             Forbidden: somebody may not abort jobs of this user.
         """
         require_users(by, Right.CHANGE, [uid])
-        detail = {"status": sorted(statuses) or None, "task": task}
+        detail = {"status": sorted(statuses) or None, "task": task, "group": group}
         audit = recorded_aborts(by, Action.ABORT_ALL, at=self._clock.now(), uid=uid, detail=detail)
         abort = partial(self._abort, uid=uid, by=by.name, audit=audit)
         counts = {Status.ABORTED: 0, Status.RUNNING: 0}
-        unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task)
+        unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task, group=group)
         # The newest id comes from the store: one made here, by this node's clock, would miss jobs
         # that a node with a faster clock submitted.
         for newest in await self._store.page(uid, limit=1, bytes_max=0):
@@ -537,7 +579,10 @@ class Service:
             if job.status is Status.RUNNING and job.owner is not None:
                 await self._queue.announce_abort(job.id, node_id=job.owner)
             elif job.cleanup_waits:
-                await self._queue.enqueue([waiting_cleanup(job.id)], ahead=True)
+                await self._queue.enqueue([waiting_cleanup(job.id, lane_of(job.needs))], ahead=True)
+            elif job.needs and job.status is Status.ABORTED:
+                # Perhaps no node ever takes it out of its line.
+                await self._queue.drop([waiting_job(job)])
 
     async def _waited(self, job: Job, *, wait_s: float, until: Until) -> Job:
         """The job as soon as it is final or over, or in its current state when the time is up."""
@@ -574,6 +619,21 @@ async def _change(changed_event: asyncio.Event) -> None:
         async with asyncio.timeout(LOOK_AGAIN_S):
             await changed_event.wait()
     changed_event.clear()
+
+
+def what_they_come_after(
+    ids: Sequence[str], submissions: Sequence[JobRequest]
+) -> Sequence[After | None]:
+    """What the jobs of a request come after; a re-run after what the job did that it runs again."""
+    if all(each.came_after is None and not each.order.after for each in submissions):
+        return [None] * len(ids)
+    wanted = [
+        Wanted(job_id, each.order.ref, each.order.after, each.order.after_if)
+        for job_id, each in zip(ids, submissions, strict=True)
+    ]
+    return [
+        each.came_after or found for each, found in zip(submissions, resolved(wanted), strict=True)
+    ]
 
 
 def _keys(key: str | None, submissions: Iterable[JobRequest]) -> Iterator[str | None]:

@@ -75,7 +75,13 @@ class StatisticsService:
         return tuple(self._samples)
 
     async def unfinished(
-        self, by: Principal, uid: str | None, *, statuses: Collection[Status], task: str | None
+        self,
+        by: Principal,
+        uid: str | None,
+        *,
+        statuses: Collection[Status],
+        task: str | None,
+        group: str | None = None,
     ) -> Mapping[str, int]:
         """How many jobs of each user an abort of all that match would affect: up to `COUNT_MAX`.
 
@@ -89,5 +95,7 @@ class StatisticsService:
             return {}
         if uid is None:
             return await self._store.unfinished_by_user(statuses=wanted, task=task, limit=COUNT_MAX)
-        ids = await self._store.unfinished(uid, statuses=wanted, task=task, limit=COUNT_MAX)
+        ids = await self._store.unfinished(
+            uid, statuses=wanted, task=task, group=group, limit=COUNT_MAX
+        )
         return {uid: len(ids)} if ids else {}

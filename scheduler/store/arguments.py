@@ -14,6 +14,8 @@ from typing import Any, Final
 import orjson
 
 from scheduler.core.access.audit import AuditRecord
+from scheduler.core.dependencies.declaration import After
+from scheduler.core.dependencies.resolving import Edge
 from scheduler.core.job import (
     AT_ONCE,
     NOTHING_RAN,
@@ -21,16 +23,25 @@ from scheduler.core.job import (
     Cleanup,
     CleanupTries,
     Failure,
+    HoldReason,
     NewJob,
+    Node,
     Order,
     Progress,
     Settlement,
+    WaitingJob,
 )
 from scheduler.core.job_log import Written
+from scheduler.core.limits.limiters import Limiter
+from scheduler.core.places.labels import lane_of
+from scheduler.core.ports.limiter_store import InLimiters
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.rerun import RerunFilter
+from scheduler.core.schedules.schedule import Occurrence, Schedule
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+AWAITED: Final = {"awaited": "open"}
+"""What is stored of a job for which others wait that are stored with it."""
 MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -66,12 +77,13 @@ def keys(names: Iterable[str]) -> str:
 
 def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
     """The columns of a job to be stored, and the id of the node that is to own it."""
+    after = {} if new.after is None else after_columns(new.after, waits=new.waits)
     return {
         **new.submitted(),
         "claimer": claimer,
         "id": new.id,
         "traceparent": new.traceparent,
-        "bytes": _bytes(new.data),
+        "bytes": _bytes(new.data) + len(after.get("predecessors", "")),
         "undoable": new.undoable,
         "submitted_by": new.submitted_by,
         "created_at": milliseconds(new.created_at),
@@ -79,7 +91,46 @@ def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
         "fingerprint": new.fingerprint,
         **({} if new.order is AT_ONCE else {"order": order(new.order)}),
         **({} if new.rerun is None else {"rerun": new.rerun._asdict()}),
+        **({"waits_for": {**after, **AWAITED}} if new.awaited else {}),
+        **({"waits_for": after} if after and not new.awaited else {}),
     }
+
+
+def after_columns(after: After, *, waits: bool) -> Mapping[str, str]:
+    """What a job comes after, and whether it is held for that."""
+    return {
+        "predecessors": orjson.dumps([list(each) for each in after.predecessors]).decode(),
+        "after_if": after.condition,
+        **({"held": HoldReason.AFTER} if waits else {}),
+    }
+
+
+def edges(jobs: Iterable[NewJob]) -> str:
+    """For which jobs each of these waits."""
+    return batch(
+        {"parent": parent, "child": new.id}
+        for new in jobs
+        if new.after is not None and new.waits
+        for parent in new.after.ids
+    )
+
+
+def predecessors(jobs: Sequence[NewJob]) -> str | None:
+    """Which jobs these wait for that are not among them, each with its user; None for none."""
+    ids = {new.id for new in jobs}
+    found = {
+        (parent, new.uid)
+        for new in jobs
+        if new.after is not None and new.waits
+        for parent in new.after.ids
+        if parent not in ids
+    }
+    return batch({"id": job_id, "uid": uid} for job_id, uid in sorted(found)) if found else None
+
+
+def pairs(edges: Iterable[Edge]) -> str:
+    """Edges as rows."""
+    return batch({"parent": edge.parent, "child": edge.child} for edge in edges)
 
 
 def order(wanted: Order) -> Mapping[str, Any]:
@@ -92,6 +143,8 @@ def order(wanted: Order) -> Mapping[str, Any]:
         "start_within_s": wanted.start_within_s,
         "max_attempts": wanted.max_attempts,
         "hook_retries": wanted.hook_retries,
+        "needs": lane_of(wanted.needs) or None,
+        "group": wanted.group,
     }
 
 
@@ -113,6 +166,25 @@ def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
     ).decode()
 
 
+def place(node: Node) -> Mapping[str, str | None]:
+    """The columns that say what a node runs, and by which rules of time zones."""
+    return {
+        "labels": lane_of(node.labels),
+        "only_for": lane_of(node.only),
+        "tzdata": node.tzdata,
+    }
+
+
+def before(jobs: Iterable[WaitingJob]) -> Mapping[str, int]:
+    """How many of these jobs are before each one, of the same user."""
+    seen = Counter[str]()
+    places = {}
+    for job in sorted(jobs, key=lambda job: (job.turn_ms, job.id)):
+        places[job.id] = seen[job.uid]
+        seen[job.uid] += 1
+    return places
+
+
 def places(before: Mapping[str, int]) -> str:
     """By job, how many jobs of its user are to be claimed before it."""
     return orjson.dumps(before).decode()
@@ -121,6 +193,28 @@ def places(before: Mapping[str, int]) -> str:
 def limits(running_max: Mapping[str, int | None]) -> str:
     """By uid or pattern, how many jobs of a user may run; null for any number."""
     return orjson.dumps({key: {"running_max": most} for key, most in running_max.items()}).decode()
+
+
+def limiters(found: Mapping[str, Limiter]) -> str:
+    """By key, or by rule, what limiters let through."""
+    return orjson.dumps(
+        {
+            name: {
+                "rule": limiter.rule,
+                "jobs_max": limiter.jobs_max,
+                "interval_us": limiter.interval_us,
+                "slack_us": limiter.slack_us,
+            }
+            for name, limiter in found.items()
+        }
+    ).decode()
+
+
+def asked(jobs: Iterable[InLimiters]) -> str:
+    """The limiters in which jobs must have room: a row for each job and limiter."""
+    return batch(
+        {"id": each.job.id, "key": limiter.key} for each in jobs for limiter in each.limiters
+    )
 
 
 def settlement(end: Settlement) -> Mapping[str, Any]:
@@ -141,6 +235,7 @@ def settlement(end: Settlement) -> Mapping[str, Any]:
         "processes": death.processes,
         "survivors": death.survivors,
         **({} if end.again is None else _again(end.again)),
+        **({} if end.unknown_s is None else _unknown(end.unknown_s)),
     }
 
 
@@ -151,6 +246,11 @@ def _again(again: Again) -> Mapping[str, Any]:
         "failure": None if again.error is None else json(again.error),
         "after_ms": None if again.after_s is None else ceil(again.after_s * 1000),
     }
+
+
+def _unknown(for_s: float) -> Mapping[str, Any]:
+    """For how long a job is held whose handler no node knows."""
+    return {"held": HoldReason.NO_NODE, "after_ms": ceil(for_s * 1000)}
 
 
 def success(end: Settlement) -> Mapping[str, Any]:
@@ -189,6 +289,55 @@ def page(written: Written) -> Mapping[str, Any]:
         "place": page.offset,
         "bytes": page.size,
         "blocks": orjson.dumps(blocks).decode(),
+    }
+
+
+def schedule(of: Schedule) -> str:
+    """A schedule as one argument; it has more columns than a statement has parameters."""
+    plan, timing = of.plan, of.plan.timing
+    row = {
+        "uid": of.key.uid,
+        "name": of.key.name,
+        "id": of.id,
+        "task": plan.task,
+        "hook": plan.hook,
+        "cron": timing.cron,
+        "every_s": timing.every_s,
+        "timezone": timing.timezone,
+        "start_at": timing.start_at and milliseconds_up(timing.start_at),
+        "end_at": maybe_milliseconds(timing.end_at),
+        "jitter_s": plan.jitter_s,
+        "misfire": plan.misfire,
+        "catchup_s": plan.catchup_s,
+        "overlap": plan.overlap,
+        "paused": plan.paused,
+        "note": plan.note,
+        "priority": plan.priority,
+        "max_attempts": plan.max_attempts,
+        "undoable": of.undoable,
+        "needs": lane_of(of.needs) or None,
+        "set_by": of.set_by,
+        "token_id": of.token_id,
+        "created_at": milliseconds(of.created_at),
+        "changed_at": milliseconds(of.changed_at),
+        "cursor_at": milliseconds(of.cursor),
+        "next_at": of.next_at and milliseconds_up(of.next_at),
+        "data": plan.data,
+    }
+    return batch([row])
+
+
+def occurrence(of: Schedule, each: Occurrence) -> Mapping[str, Any]:
+    """The columns of an occurrence."""
+    return {
+        "schedule_id": of.id,
+        "uid": of.key.uid,
+        "schedule": of.key.name,
+        "scheduled_for": milliseconds(each.scheduled_for),
+        "at": milliseconds(each.at),
+        "job_id": each.job_id,
+        "skipped": each.skipped,
+        "count": each.count,
     }
 
 

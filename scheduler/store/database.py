@@ -36,6 +36,8 @@ class Step(NamedTuple):
 
     name: str
     arguments: Sequence[Argument]
+    optional: bool = False
+    """Whether those after it also run where it returns no rows."""
 
 
 class Row(Protocol):
@@ -82,7 +84,8 @@ class Database(Protocol):
     ) -> Sequence[Sequence[Row]]:
         """Run statements as one transaction, up to the first without rows; the rows of each.
 
-        So the later ones take effect exactly where the first does. At least one of them must write.
+        So the later ones take effect exactly where the first does; but after one that is optional
+        they run in any case. At least one of them must write.
         If cancelled, they have run whole or not at all.
 
         Args:

@@ -6,7 +6,7 @@ calls are grouped: `insert`, `claim` and `settle`. All others are as rare as peo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -19,6 +19,7 @@ from scheduler.core.job import Claim, NewJob, Settlement, Status, WaitingJob
 from scheduler.core.ports.store import Inserted
 from scheduler.core.quotas.quota import Quota
 from scheduler.store.database import Database
+from scheduler.store.parts.limiters import GroupedLimiters
 from scheduler.store.sql_store import SqlStore
 
 ROWS_MAX: Final = 1000
@@ -45,6 +46,7 @@ class _ClaimCall(NamedTuple):
     at: datetime
     limits: tuple[tuple[str, int | None], ...]
     """How many jobs may run, by patterns of users."""
+    but_tasks: tuple[str, ...]
 
 
 class _ClaimLimitedCall(NamedTuple):
@@ -53,6 +55,7 @@ class _ClaimLimitedCall(NamedTuple):
     limits: Mapping[WaitingJob, int]
     node_id: str
     at: datetime
+    but_tasks: tuple[str, ...]
 
 
 class GroupedStore(SqlStore):
@@ -60,6 +63,7 @@ class GroupedStore(SqlStore):
 
     def __init__(self, database: Database, *, on_batch: Callable[[str, int], None]) -> None:
         super().__init__(database)
+        self.limiters: GroupedLimiters = GroupedLimiters(database, on_batch=on_batch)
         self._insert = Batch(
             self._insert_all,
             weight=_rows,
@@ -98,6 +102,7 @@ class GroupedStore(SqlStore):
             "insert within quotas": self._insert_within_quotas.serve(),
             "claim": self._claim.serve(),
             "claim limited": self._claim_limited.serve(),
+            "claim in limiters": self.limiters.serve(),
             "settle": self._settle.serve(),
         }
 
@@ -124,15 +129,22 @@ class GroupedStore(SqlStore):
         node_id: str,
         at: datetime,
         running_max: Mapping[str, int | None],
+        but_tasks: Collection[str] = (),
     ) -> Sequence[Claim]:
         """See `SqlStore`."""
-        return await self._claim(_ClaimCall(job_ids, node_id, at, tuple(running_max.items())))
+        limits = tuple(running_max.items())
+        return await self._claim(_ClaimCall(job_ids, node_id, at, limits, tuple(but_tasks)))
 
     async def claim_limited(
-        self, limits: Mapping[WaitingJob, int], *, node_id: str, at: datetime
+        self,
+        limits: Mapping[WaitingJob, int],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
     ) -> Sequence[Claim]:
         """See `SqlStore`."""
-        return await self._claim_limited(_ClaimLimitedCall(limits, node_id, at))
+        return await self._claim_limited(_ClaimLimitedCall(limits, node_id, at, tuple(but_tasks)))
 
     async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         """See `Store`."""
@@ -191,13 +203,17 @@ class GroupedStore(SqlStore):
     async def _claim_all(self, calls: Sequence[_ClaimCall]) -> Sequence[Sequence[Claim]]:
         """Claim for each node the jobs of its calls; of two calls for one job the first gets it."""
         claimed: dict[tuple[str, str], Claim] = {}
-        for node_id, limits in {(call.node_id, call.limits) for call in calls}:
-            alike = [call for call in calls if (call.node_id, call.limits) == (node_id, limits)]
+        for of_all in {(call.node_id, call.limits, call.but_tasks) for call in calls}:
+            node_id, limits, but_tasks = of_all
+            alike = [
+                call for call in calls if (call.node_id, call.limits, call.but_tasks) == of_all
+            ]
             claims = await super().claim_unlimited(
                 [job_id for call in alike for job_id in call.job_ids],
                 node_id=node_id,
                 at=max(call.at for call in alike),
                 running_max=dict(limits),
+                but_tasks=but_tasks,
             )
             claimed |= {(node_id, claim.id): claim for claim in claims}
         return [_taken(claimed, call.node_id, call.job_ids) for call in calls]
@@ -207,12 +223,15 @@ class GroupedStore(SqlStore):
     ) -> Sequence[Sequence[Claim]]:
         """Claim for each node the jobs of its calls; of two calls for one job the first gets it."""
         claimed: dict[tuple[str, str], Claim] = {}
-        for node_id in {call.node_id for call in calls}:
-            of_node = [call for call in calls if call.node_id == node_id]
+        for node_id, but_tasks in {(call.node_id, call.but_tasks) for call in calls}:
+            of_node = [
+                call for call in calls if (call.node_id, call.but_tasks) == (node_id, but_tasks)
+            ]
             claims = await super().claim_limited(
                 {job: most for call in of_node for job, most in call.limits.items()},
                 node_id=node_id,
                 at=max(call.at for call in of_node),
+                but_tasks=but_tasks,
             )
             claimed |= {(node_id, claim.id): claim for claim in claims}
         return [_taken(claimed, call.node_id, [job.id for job in call.limits]) for call in calls]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
+from scheduler.core.errors import Conflict, NoSuchPredecessors, ParentAborted, StoreUnavailable
 from scheduler.core.job import NewJob
 from scheduler.core.ports.store import Inserted
 from scheduler.store import rows
@@ -32,6 +32,24 @@ def must_be_accepted(refusing: Sequence[Row]) -> None:
         raise ParentAborted(
             f"the parent {row['id']} was aborted with its children: it gets no new ones"
         )
+
+
+def must_be_there(jobs: Sequence[NewJob], found: Sequence[Row]) -> None:
+    """Refuse jobs that wait for what is not there, or is another user's.
+
+    Raises:
+        NoSuchPredecessors: they name such jobs.
+    """
+    there = {(row["id"], row["uid"]) for row in found} | {(new.id, new.uid) for new in jobs}
+    missing = {
+        job_id
+        for new in jobs
+        if new.after is not None and new.waits
+        for job_id in new.after.ids
+        if (job_id, new.uid) not in there
+    }
+    if missing:
+        raise NoSuchPredecessors(frozenset(missing))
 
 
 def stored_before(jobs: Sequence[NewJob], found: Sequence[Row]) -> Inserted:

@@ -74,8 +74,12 @@ class Pools(NamedTuple):
         return self.aborts if name in ABORTS else self.common
 
 
-Call = tuple[Argument, ...]
-"""A statement's text, and its arguments."""
+class Call(NamedTuple):
+    """A statement to run."""
+
+    text: str
+    arguments: Sequence[Argument]
+    optional: bool = False
 
 
 class ServerConnection(NamedTuple):
@@ -121,7 +125,7 @@ class PostgresDatabase:
     ) -> Sequence[Sequence[Row]]:
         """See `Database`. If cancelled, they have run, run to their end, or never will."""
         pool = self._pools.of(steps[0].name)
-        calls = [(self._statements[name].text, *arguments) for name, arguments in steps]
+        calls = [Call(self._statements[step.name].text, *step[1:]) for step in steps]
         lock = "" if locked is None else _LOCK.format(f"{prefix(self._schema)}{locked}")
         with available(self._where, refused), bounded(locked):
             for _ in range(TRIES - 1):
@@ -148,7 +152,7 @@ class PostgresDatabase:
             since = asyncio.get_running_loop().time()
             try:
                 if len(calls) == 1 and not lock:  # a transaction by itself
-                    return [await connection.fetch(*call) for call in calls]
+                    return [await connection.fetch(call.text, *call.arguments) for call in calls]
                 return await _transaction(connection, calls, lock)
             except asyncio.CancelledError:
                 # The pool would wait for the statement's end, which may never come.
@@ -168,15 +172,15 @@ class PostgresDatabase:
 async def _transaction(
     connection: asyncpg.Connection, calls: Sequence[Call], lock: str
 ) -> Sequence[Sequence[Row]]:
-    """Run statements up to the first that returns no rows; all of them or none takes effect."""
+    """Run statements up to the first needed one without rows; all of them or none takes effect."""
     await connection.execute("BEGIN")
     answers: list[Sequence[Row]] = []
     try:
         if lock:
             await connection.execute(lock)
         for call in calls:
-            answers.append(await connection.fetch(*call))
-            if not answers[-1]:
+            answers.append(await connection.fetch(call.text, *call.arguments))
+            if not (answers[-1] or call.optional):
                 break
         await connection.execute("COMMIT")
     except Exception as error:

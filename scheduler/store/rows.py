@@ -13,6 +13,8 @@ from scheduler.core.access.audit import AuditRecord
 from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.access.session import Session
 from scheduler.core.access.token import Token
+from scheduler.core.dependencies.declaration import After, AfterIf, Predecessor
+from scheduler.core.dependencies.resolving import EndedPredecessor
 from scheduler.core.job import (
     ATTEMPTS_KEPT,
     Abort,
@@ -25,6 +27,7 @@ from scheduler.core.job import (
     Failure,
     FailureKind,
     Hold,
+    HoldReason,
     Job,
     Line,
     Node,
@@ -36,7 +39,21 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.pause import Pause, PauseKind
+from scheduler.core.places.labels import ANYWHERE, needs_of
+from scheduler.core.ports.limiter_store import LimiterJob
+from scheduler.core.ports.schedule_store import Standing
 from scheduler.core.rerun import Reran, Rerunnable
+from scheduler.core.schedules.firing import Unfinished
+from scheduler.core.schedules.schedule import (
+    Misfire,
+    Occurrence,
+    Overlap,
+    Plan,
+    Schedule,
+    ScheduleKey,
+    SkipReason,
+)
+from scheduler.core.schedules.timing import Timing
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -68,6 +85,12 @@ def job(row: Row) -> Job:
         past=_past(row["attempts"]),
         revision=row["revision"],
         rerun_of=row["rerun_of"],
+        needs=needs_of(row["needs"]),
+        after=_after(row),
+        awaited=row["awaited"] is not None,
+        group=row["group_name"],
+        schedule=row["schedule"],
+        scheduled_for=_maybe_instant(row["scheduled_for"]),
         **times(row),
     )
 
@@ -90,12 +113,28 @@ def line(row: Row) -> Line:
 
 def waiting_job(row: Row) -> WaitingJob:
     """The job in a row of one that waits."""
-    return WaitingJob(row["id"], row["uid"], row["turn_at"])
+    return WaitingJob(row["id"], row["uid"], row["turn_at"], row["needs"] or ANYWHERE)
+
+
+def limiter_job(row: Row) -> LimiterJob:
+    """The job in a row of one that waits and may have limiters."""
+    return LimiterJob(waiting_job(row), row["task"], row["data"])
 
 
 def rerunnable(row: Row) -> Rerunnable:
     """The job in a row that can be run again."""
     return Rerunnable(row["id"], row["uid"], row["bytes"])
+
+
+def ended_predecessor(row: Row) -> EndedPredecessor:
+    """The job in a row, as one that another comes after."""
+    return EndedPredecessor(
+        id=row["id"],
+        status=Status(row["status"]),
+        error=_failure(row["error"]),
+        chars=row["chars"],
+        result=row["result"],
+    )
 
 
 def reran(row: Row) -> Reran:
@@ -138,6 +177,11 @@ def claim(row: Row) -> Claim:
         eligible_at=_maybe_instant(row["eligible_at"]),
         max_attempts=row["max_attempts"],
         attempts_used=row["attempts_used"],
+        needs=needs_of(row["needs"]),
+        unknown_s=None if row["unknown_ms"] is None else row["unknown_ms"] / 1000,
+        after=_after(row),
+        schedule=row["schedule"],
+        scheduled_for=_maybe_instant(row["scheduled_for"]),
     )
 
 
@@ -153,6 +197,65 @@ def pause(row: Row) -> Pause:
     )
 
 
+def schedule(row: Row) -> Schedule:
+    """The schedule in a row."""
+    return Schedule(
+        key=ScheduleKey(row["uid"], row["name"]),
+        id=row["id"],
+        plan=Plan(
+            timing=Timing(
+                cron=row["cron"],
+                every_s=row["every_s"],
+                timezone=row["timezone"],
+                start_at=_maybe_instant(row["start_at"]),
+                end_at=_maybe_instant(row["end_at"]),
+            ),
+            task=row["task"],
+            data=row["data"],
+            hook=row["hook"],
+            jitter_s=row["jitter_s"],
+            misfire=Misfire(row["misfire"]),
+            catchup_s=row["catchup_s"],
+            overlap=Overlap(row["overlap"]),
+            paused=bool(row["paused"]),
+            note=row["note"],
+            priority=row["priority"],
+            max_attempts=row["max_attempts"],
+        ),
+        undoable=bool(row["undoable"]),
+        needs=needs_of(row["needs"]),
+        set_by=row["set_by"],
+        token_id=row["token_id"],
+        created_at=_instant(row["created_at"]),
+        changed_at=_instant(row["changed_at"]),
+        cursor=_instant(row["cursor_at"]),
+        next_at=_maybe_instant(row["next_at"]),
+        revision=row["revision"],
+    )
+
+
+def standing(row: Row) -> Standing:
+    """A schedule, and how it stands, in a row."""
+    return Standing(
+        now=_instant(row["now"]),
+        schedule=None if row["id"] is None else schedule(row),
+        unfinished=Unfinished(row["unfinished"], row["held_jobs"]),
+        paused=bool(row["held_up"]),
+    )
+
+
+def occurrence(row: Row) -> Occurrence:
+    """The occurrence in a row, with where its job stands."""
+    return Occurrence(
+        scheduled_for=_instant(row["scheduled_for"]),
+        at=_instant(row["at"]),
+        job_id=row["job_id"],
+        skipped=None if row["skipped"] is None else SkipReason(row["skipped"]),
+        count=row["count"],
+        job_status=None if row["status"] is None else Status(row["status"]),
+    )
+
+
 def node(row: Row) -> Node:
     """The node in a row."""
     return Node(
@@ -164,6 +267,9 @@ def node(row: Row) -> Node:
         running=row["running"],
         beat=row["beat"],
         started_at=_instant(row["started_at"]),
+        labels=needs_of(row["labels"]),
+        only=needs_of(row["only_for"]),
+        tzdata=row["tzdata"],
     )
 
 
@@ -259,11 +365,20 @@ def _submitted(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in Submission.__slots__}
 
 
+def _after(row: Row) -> After | None:
+    """What the job comes after; most come after nothing."""
+    if row["predecessors"] is None:
+        return None
+    named = orjson.loads(row["predecessors"])
+    return After(tuple(Predecessor(*each) for each in named), AfterIf(row["after_if"]))
+
+
 def _hold(row: Row) -> Hold | None:
     """Why the job is held; a reason that was left on a final one has no meaning."""
     if row["held"] is None or row["status"] != Status.QUEUED:
         return None
-    return Hold(row["held"], _maybe_instant(row["due_at"]))
+    at = row["limiter_opens_at" if row["held"] == HoldReason.THROTTLE else "due_at"]
+    return Hold(row["held"], _maybe_instant(at))
 
 
 def _past(stored: str | None) -> tuple[AttemptRecord, ...]:

@@ -53,10 +53,14 @@ class SqlAudit:
 
 def audited(name: str, *values: Argument, audit: Sequence[AuditRecord]) -> Sequence[Step]:
     """A write, and what stores the records of it where it has an effect."""
-    steps = [Step(name, values)]
-    if audit:
-        steps.append(Step("add_audit", [arguments.batch(map(arguments.audit_record, audit))]))
-    return steps
+    return [Step(name, values), *audited_by(audit)]
+
+
+def audited_by(audit: Sequence[AuditRecord]) -> Sequence[Step]:
+    """What stores the records of the statements before it, where all of these have an effect."""
+    if not audit:
+        return ()
+    return [Step("add_audit", [arguments.batch(map(arguments.audit_record, audit))])]
 
 
 async def fetch_audited(

@@ -5,8 +5,9 @@ Each write is one guarded statement; the rows that it returns say what took effe
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -31,6 +32,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.places.labels import ANYWHERE, LANES_MAX
 from scheduler.core.policy import expired_failure, lost_failure
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
@@ -39,14 +41,25 @@ from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDuratio
 from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
-from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.idempotency import (
+    must_be_accepted,
+    must_be_there,
+    must_differ,
+    stored_before,
+)
+from scheduler.store.parts.dependencies import SqlDependencies
+from scheduler.store.parts.limiters import SqlLimiters
 from scheduler.store.parts.pauses import SqlPauses
+from scheduler.store.parts.schedules import SqlSchedules
 from scheduler.store.parts.tokens import SqlTokens
-from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
+from scheduler.store.sql_audit import SqlAudit, audited_by, fetch_audited
 
 BEFORE_ALL_TURNS: Final = -(2**62)
 AFTER_ALL_IDS: Final = "~"
 """Ids are lower-case hexadecimal digits and dashes: this sorts after all of them."""
+
+LANES_SEEN_MAX: Final = 4 * LANES_MAX
+"""More than there are, also where many are made at the same moment."""
 
 BEYOND_ALL_LIMITS: Final = 10**9
 """More than any limit of running jobs: with so many before it, no job that has one is claimed."""
@@ -66,6 +79,10 @@ class SqlStore:
         self.tokens = SqlTokens(database)
         self.audit = SqlAudit(database)
         self.pauses = SqlPauses(database)
+        self.limiters = SqlLimiters(database)
+        self.dependencies = SqlDependencies(database)
+        self.due = asyncio.Event()
+        self.schedules = SqlSchedules(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)
@@ -92,6 +109,8 @@ class SqlStore:
             return earlier
         batch = arguments.batch(map(arguments.new_job, jobs))
         must_be_accepted(await self._fetch("refusing", batch))
+        if (named := arguments.predecessors(jobs)) is not None:
+            must_be_there(jobs, await self._fetch("predecessors_there", named))
         return stored_before(jobs, [])
 
     async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
@@ -119,7 +138,7 @@ class SqlStore:
         new = [each for each, _ in jobs]
         must_differ(new)
         batch = arguments.batch(arguments.new_job(each, claimer) for each, claimer in jobs)
-        inserting = audited("insert", batch, audit=audit)
+        inserting = [*_inserting(new, batch), *audited_by(audit)]
         queued, stored = await self._insert_within(new, inserting, quotas)
         if not stored:
             return None
@@ -151,8 +170,7 @@ class SqlStore:
             QuotaExceeded: a user would have too many queued jobs.
         """
         if not quotas:
-            stored, *_ = await self._fetch_chain(inserting)
-            return {}, stored
+            return {}, _of_insert(inserting, await self._fetch_chain(inserting))
         limits = arguments.quotas(jobs, quotas)
         count_max = max(each.queued_max or 0 for each in quotas.values())
         _, users, *answers = await self._fetch_chain(
@@ -166,7 +184,7 @@ class SqlStore:
             uids = {each.uid for each in jobs} & set(quotas)
             use = await self.usage(uids, count_max=count_max + BEYOND_MAX)
             raise queue_excess(jobs, quotas, use)
-        return {row["uid"]: row["queued"] for row in users}, answers[0]
+        return {row["uid"]: row["queued"] for row in users}, _of_insert(inserting, answers)
 
     async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
         """See `Store`."""
@@ -198,6 +216,7 @@ class SqlStore:
         statuses: Collection[Status] = (),
         task: str | None = None,
         parent: str | None = None,
+        group: str | None = None,
         before_id: str | None = None,
         limit: int,
         bytes_max: int,
@@ -207,6 +226,8 @@ class SqlStore:
         before = AFTER_ALL_IDS if before_id is None else before_id
         selection = (wanted, before, task, limit, bytes_max)
         match uid, parent:
+            case str(), _ if group is not None:
+                page = await self._fetch("page_of_group", uid, *selection, group, parent)
             case None, None:
                 page = await self._fetch("page_of_all", *selection)
             case None, _:
@@ -217,16 +238,35 @@ class SqlStore:
                 page = await self._fetch("page_of_parent", uid, *selection, parent)
         return [rows.job(row) for row in page]
 
-    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+    async def claim(
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
+    ) -> Sequence[Claim]:
         """See `Store`."""
-        return await self.claim_unlimited(job_ids, node_id=node_id, at=at, running_max={})
+        return await self.claim_unlimited(
+            job_ids, node_id=node_id, at=at, running_max={}, but_tasks=but_tasks
+        )
 
     async def claim_within(
-        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        quotas: Quotas,
+        but_tasks: Collection[str] = (),
     ) -> ClaimedWithin:
         """See `Store`. Those who have no limit do not wait for the locks of those who have one."""
         claims = await self.claim_unlimited(
-            job_ids, node_id=node_id, at=at, running_max=quotas.running_max
+            job_ids,
+            node_id=node_id,
+            at=at,
+            running_max=quotas.running_max,
+            but_tasks=but_tasks,
         )
         if not (left := set(job_ids).difference(claim.id for claim in claims)):
             return ClaimedWithin(claims)
@@ -236,7 +276,7 @@ class SqlStore:
         }
         if not limits:
             return ClaimedWithin(claims)
-        within = await self.claim_limited(limits, node_id=node_id, at=at)
+        within = await self.claim_limited(limits, node_id=node_id, at=at, but_tasks=but_tasks)
         claimed = {claim.id for claim in within}
         return ClaimedWithin([*claims, *within], [job for job in limits if job.id not in claimed])
 
@@ -247,6 +287,7 @@ class SqlStore:
         node_id: str,
         at: datetime,
         running_max: Mapping[str, int | None],
+        but_tasks: Collection[str] = (),
     ) -> Sequence[Claim]:
         """Claim those of the jobs whose users have no limit by their pattern."""
         claimed = await self._fetch(
@@ -255,11 +296,17 @@ class SqlStore:
             node_id,
             arguments.milliseconds(at),
             arguments.limits(running_max),
+            arguments.keys(but_tasks),
         )
         return [rows.claim(row) for row in claimed]
 
     async def claim_limited(
-        self, limits: Mapping[WaitingJob, int], *, node_id: str, at: datetime
+        self,
+        limits: Mapping[WaitingJob, int],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
     ) -> Sequence[Claim]:
         """Claim as many of these jobs as their users may run.
 
@@ -267,9 +314,10 @@ class SqlStore:
             limits: how many jobs of its user may run, for each job.
         """
         by_uid = arguments.limits({job.uid: most for job, most in limits.items()})
-        before, now = arguments.places(_places(limits)), arguments.milliseconds(at)
+        before, now = arguments.places(arguments.before(limits)), arguments.milliseconds(at)
+        tasks = arguments.keys(but_tasks)
         _, claimed = await self._fetch_chain(
-            [Step("lock_users", (by_uid,)), Step("claim", (before, node_id, now, by_uid))]
+            [Step("lock_users", (by_uid,)), Step("claim", (before, node_id, now, by_uid, tasks))]
         )
         return [rows.claim(row) for row in claimed]
 
@@ -296,6 +344,11 @@ class SqlStore:
             ended = await self._end("settle", final, arguments.settlement)
         return ended | await self._end("give_back", given_back, arguments.settlement)
 
+    def _note_awaited(self, ended: Sequence[Row]) -> None:
+        """Tell the promoter where others may wait for a job that a write has ended."""
+        if any(row["awaited"] == "open" for row in ended):
+            self.due.set()
+
     async def _end(
         self,
         name: str,
@@ -305,6 +358,7 @@ class SqlStore:
         if not ends:
             return {}
         ended = await self._fetch(name, arguments.batch(map(columns, ends)))
+        self._note_awaited(ended)
         return {(row["id"], row["token"]): Status(row["status"]) for row in ended}
 
     async def settle_cleanup(
@@ -312,9 +366,11 @@ class SqlStore:
     ) -> bool:
         """See `Store`."""
         state, due_at, ended, allowed, error = arguments.cleanup(cleanup, tries)
-        return bool(
-            await self._fetch("settle_cleanup", job_id, token, state, due_at, ended, allowed, error)
+        settled = await self._fetch(
+            "settle_cleanup", job_id, token, state, due_at, ended, allowed, error
         )
+        self._note_awaited(settled)
+        return bool(settled)
 
     async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
         """See `Store`."""
@@ -362,6 +418,7 @@ class SqlStore:
             "request_abort", job_id, uid, instant, reason, grace_s, by, audit=audit
         )
         if requested:
+            self._note_awaited(requested)
             return rows.job(requested[0])
         return await self.get(job_id, uid=uid)
 
@@ -385,6 +442,7 @@ class SqlStore:
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
+        group: str | None = None,
         last_id: str | None = None,
         limit: int,
     ) -> Sequence[str]:
@@ -394,7 +452,14 @@ class SqlStore:
         # Queued first: a job that starts to run in between is found twice, not missed.
         for status in (Status.QUEUED, Status.RUNNING):
             if status in statuses or not statuses:
-                ids |= _ids(await self._fetch("unfinished", uid, status, last, task, limit))
+                found = (
+                    await self._fetch("unfinished", uid, status, last, task, limit)
+                    if group is None
+                    else await self._fetch(
+                        "unfinished_of_group", uid, status, last, task, limit, group
+                    )
+                )
+                ids |= _ids(found)
         return sorted(ids)[:limit]
 
     async def unfinished_by_user(
@@ -475,6 +540,7 @@ class SqlStore:
             node.running,
             arguments.milliseconds(node.started_at),
             node.beat,
+            arguments.batch([arguments.place(node)]),
         )
 
     async def renew(self, node_id: str, *, running: int) -> bool:
@@ -503,31 +569,56 @@ class SqlStore:
         released = await self._fetch(
             "release_orphans", losses_max, arguments.milliseconds(at), lost
         )
+        self._note_awaited(released)
         return Released(
             to_enqueue=sorted(rows.waiting_job(row) for row in released if row["waiting"]),
             ended=sorted(row["id"] for row in released if row["ended"]),
             left_undone=tuple(sorted(row["id"] for row in released if row["cleanup"] == "failed")),
         )
 
-    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
+    async def lanes(self) -> Sequence[str]:
         """See `Store`."""
-        found = await self._fetch("lines", after_uid, limit)
+        return [row["lane"] for row in await self._fetch("lanes", LANES_SEEN_MAX)]
+
+    async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
+        """See `Store`."""
+        found = await self._fetch("lane_counts", arguments.keys(lanes), count_max)
+        return {row["lane"]: row["jobs"] for row in found}
+
+    async def lines(
+        self, *, lane: str = ANYWHERE, after_uid: str = "", limit: int
+    ) -> Sequence[Line]:
+        """See `Store`."""
+        found = await (
+            self._fetch("lines_of_lane", lane, after_uid, limit)
+            if lane
+            else self._fetch("lines", after_uid, limit)
+        )
         return [rows.line(row) for row in found]
 
-    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
+    async def waiting_of(
+        self, uid: str, *, lane: str = ANYWHERE, limit: int
+    ) -> Sequence[WaitingJob]:
         """See `Store`."""
-        found = await self._waiting(WaitingJob("", uid, BEFORE_ALL_TURNS), limit)
+        found = await self._waiting(WaitingJob("", uid, BEFORE_ALL_TURNS, lane), limit)
         return [job for job in found if job.uid == uid]
 
     async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
         """See `Store`."""
-        last = WaitingJob("", "", BEFORE_ALL_TURNS)
-        while jobs := await self._waiting(last, page):
-            yield jobs
-            last = jobs[-1]
+        for lane in (ANYWHERE, *await self.lanes()):
+            last = WaitingJob("", "", BEFORE_ALL_TURNS, lane)
+            while jobs := await self._waiting(last, page):
+                yield jobs
+                last = jobs[-1]
 
     async def _waiting(self, after: WaitingJob, limit: int) -> Sequence[WaitingJob]:
-        found = await self._fetch("waiting", after.uid, after.turn_ms, after.id, limit)
+        """The jobs that wait in the lane of one, after it."""
+        last = (after.uid, after.turn_ms, after.id)
+        found = await (
+            self._fetch("waiting_in_lane", after.lane, *last, limit)
+            if after.lane
+            else self._fetch("waiting", *last, limit)
+        )
         return list(map(rows.waiting_job, found))
 
     async def promote(self, *, limit: int) -> Sequence[WaitingJob]:
@@ -537,13 +628,17 @@ class SqlStore:
     async def expire(self, *, limit: int) -> Sequence[str]:
         """See `Store`."""
         error = arguments.json(expired_failure())
-        return [row["id"] for row in await self._fetch("expire", error, limit)]
+        expired = await self._fetch("expire", error, limit)
+        self._note_awaited(expired)
+        return [row["id"] for row in expired]
 
     async def next_due_s(self) -> float | None:
         """See `Store`."""
         (row,) = await self._fetch("next_due")
         known = [
-            ms for ms in (row["due_ms"], row["expires_ms"], row["resumed_ms"]) if ms is not None
+            ms
+            for ms in (row["due_ms"], row["expires_ms"], row["resumed_ms"], row["ended_ms"])
+            if ms is not None
         ]
         return min(known) / 1000 if known else None
 
@@ -618,14 +713,23 @@ class SqlStore:
         return len(await self._fetch("delete_finished", instant, limit, bytes_max))
 
 
-def _places(jobs: Iterable[WaitingJob]) -> Mapping[str, int]:
-    """How many of these jobs are before each one, of the same user."""
-    seen = Counter[str]()
-    places = {}
-    for job in sorted(jobs, key=lambda job: (job.turn_ms, job.id)):
-        places[job.id] = seen[job.uid]
-        seen[job.uid] += 1
-    return places
+def _inserting(new: Sequence[NewJob], batch: str) -> Sequence[Step]:
+    """The statements that store jobs: one, unless some of them wait for jobs."""
+    inserting = [Step("insert", (batch,))]
+    if not any(each.waits for each in new):
+        return inserting
+    # First those that are there: where one is not, nothing follows.
+    named = arguments.predecessors(new)
+    marking = [] if named is None else [Step("mark_awaited", (named,))]
+    return [*marking, *inserting, Step("add_edges", (arguments.edges(new),))]
+
+
+def _of_insert(steps: Sequence[Step], answers: Sequence[Sequence[Row]]) -> Sequence[Row]:
+    """The rows of `insert` in the answers to a chain; none where it did not come to that."""
+    for step, answer in zip(steps, answers, strict=False):
+        if step.name == "insert":
+            return answer
+    return ()
 
 
 def _ids(found: Sequence[Row]) -> set[str]:

@@ -62,10 +62,11 @@ class Call(NamedTuple):
 
     text: str
     arguments: Sequence[Argument]
+    optional: bool = False
 
 
 Chain = Sequence[Call]
-"""Statements to run one after the other, up to the first that returns no rows."""
+"""Statements to run one after the other, up to the first that returns no rows and is needed."""
 Answers = Sequence[Sequence[Row]]
 """The rows of each statement of a chain that ran."""
 
@@ -96,8 +97,8 @@ class Writer(aiosqlite.Connection):
     def _rows(self, chain: Chain) -> Answers:
         answers = []
         for call in chain:
-            answers.append(self._conn.execute(*call).fetchall())
-            if not answers[-1]:
+            answers.append(self._conn.execute(call.text, call.arguments).fetchall())
+            if not (answers[-1] or call.optional):
                 break
         return answers
 
@@ -138,7 +139,7 @@ class SqliteDatabase:
         locked: str | None = None,  # noqa: ARG002 - one write comes after the other anyway
     ) -> Sequence[Sequence[Row]]:
         """See `Database`. If cancelled, the statements still run to their end."""
-        chain = [Call(self._statements[name].text, arguments) for name, arguments in steps]
+        chain = [Call(self._statements[step.name].text, *step[1:]) for step in steps]
         return await self.writes(chain, ahead=steps[0].name in AHEAD)
 
     async def _write_all(self, chains: Sequence[Chain]) -> Sequence[Answers]:

@@ -20,11 +20,16 @@ _HERE: Final = Path(__file__).parent
 _COMMENT: Final = re.compile(r"--.*")
 TABLES: Final = (
     "audit",
+    "edges",
     "hook_calls",
     "jobs",
+    "limiter_holds",
+    "limiters",
     "logs",
     "nodes",
+    "occurrences",
     "pauses",
+    "schedules",
     "secrets",
     "sessions",
     "tokens",

@@ -15,6 +15,7 @@ from typing import Final
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import HoldReason
 from scheduler.core.pause import PauseKind
+from scheduler.core.places.labels import Place
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.statistics import CountSample
@@ -61,11 +62,21 @@ class Gauges:
                 CountSample(self._clock.now(), queued=counts.queued, running=counts.running)
             )
             queued, oldest_s = counts.queued, counts.oldest_queued_s or 0.0
-            self._set_held(counts.held)
+            no_node = counts.held.get(HoldReason.NO_NODE, 0) + await self._without_node()
+            self._set_held({**counts.held, HoldReason.NO_NODE: no_node})
             pauses = await self._store.pauses.page(limit=COUNT_MAX)
             self._set_pauses(Counter(pause.kind for pause in pauses))
         self._metrics.queued.set(queued)
         self._metrics.oldest.set(oldest_s)
+
+    async def _without_node(self) -> int:
+        """How many jobs wait that need labels which no live node has."""
+        lanes = await self._store.lanes()
+        if not lanes:
+            return 0
+        places = [Place(node.labels, node.only) for node in await self._store.nodes()]
+        left = [lane for lane in lanes if not any(place.takes_lane(lane) for place in places)]
+        return sum((await self._store.lane_counts(left, count_max=COUNT_MAX)).values())
 
     def _set_pauses(self, counted: Mapping[PauseKind, int]) -> None:
         for kind in PauseKind:

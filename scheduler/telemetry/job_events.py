@@ -141,6 +141,18 @@ class JobEvents:
         """A job was aborted while it was queued."""
         self._log.info(TEXTS[Status.ABORTED], **_fields_of(job), **_abort_fields(job.abort))
 
+    def aborted_after_others(self, jobs: Iterable[Job]) -> None:
+        """Jobs were aborted because others that they wait for did not end as they have to."""
+        lines = defaultdict[tuple[str, str, str | None], list[Job]](list)
+        for job in jobs:
+            reason = None if job.abort is None else job.abort.reason
+            lines[job.uid, job.task, reason].append(job)
+        for (uid, task, reason), alike in lines.items():
+            ids = [job.id for job in alike]
+            which = {"jobs": ids} if len(ids) > 1 else {"job": ids[0]}
+            text = TEXTS[Status.ABORTED]
+            self._log.info(text, **which, user=uid, task=task, attempt=0, reason=reason)
+
     def cleanup_ended(self, claim: Claim, end: CleanupEnd, error: Failure | None) -> None:
         """A try of a clean-up has ended, or was cut short."""
         if end.tries is None:

@@ -59,6 +59,11 @@ class Metrics:
         self.refused = cache(
             counter("submissions_refused", "Submissions beyond a quota, by which.", "policy").labels
         )
+        self.occurrences = cache(
+            counter(
+                "schedule_occurrences", "Occurrences, by what became of them.", "outcome"
+            ).labels
+        )
         self.leases_lost = counter("leases_lost", "How often this node lost its lease.")
         self.released = counter("jobs_released", "Jobs taken back from dead nodes.")
         self.processes = counter("pool_processes_started", "Pool processes started.")

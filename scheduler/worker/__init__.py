@@ -29,11 +29,14 @@ from typing import Final
 
 from scheduler.core.change import progressed
 from scheduler.core.errors import Unavailable
+from scheduler.core.job import Node
+from scheduler.core.places.labels import Place
 from scheduler.core.policy import idle_s
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import BusyMax, Queue, nothing_kept
 from scheduler.core.ports.store import ClaimedWithin, Store
 from scheduler.core.quotas.quota import UNLIMITED, Quotas
+from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
 from scheduler.service.pauses import PauseService
 from scheduler.telemetry.job_events import JobEvents
@@ -43,6 +46,7 @@ from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.drain import Drain
 from scheduler.worker.execution import Execution
 from scheduler.worker.from_store.claims import ClaimJobs, Claims
+from scheduler.worker.from_store.limited import LimitedClaims
 from scheduler.worker.from_store.store_look import StoreLook
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
@@ -85,7 +89,7 @@ def build_workers(
     drain = Drain()
     slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
     claiming = Claiming(
-        claims=_claims(quotas, store, queue, clock, lease, pauses),
+        claims=_claims(quotas, store, queue, clock, lease, pauses, slots.tasks),
         queue=queue,
         clock=clock,
         lease=lease,
@@ -93,7 +97,7 @@ def build_workers(
         slot_line=slot_line,
         direct_starts=direct_starts,
         drain=drain,
-        store_look=_store_look(quotas, busy_max, store, clock, pauses),
+        store_look=_store_look(quotas, busy_max, store, clock, pauses, lease.node),
         idle_s=partial(idle_s, window_s=intervals.idle_window_s, random=random),
     )
     execution = Execution(
@@ -119,24 +123,51 @@ def build_workers(
 
 
 def _claims(
-    quotas: Quotas, store: Store, queue: Queue, clock: Clock, lease: Lease, pauses: PauseService
+    quotas: Quotas,
+    store: Store,
+    queue: Queue,
+    clock: Clock,
+    lease: Lease,
+    pauses: PauseService,
+    tasks: Tasks,
 ) -> Claims:
-    claim = _claiming_within(quotas, store)
-    return Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses)
+    return Claims(
+        _claiming_within(quotas, store),
+        store=store,
+        queue=queue,
+        clock=clock,
+        lease=lease,
+        pauses=pauses,
+        limited=LimitedClaims(store=store, tasks=tasks, quotas=quotas),
+    )
 
 
 def _store_look(
-    quotas: Quotas, busy_max: BusyMax, store: Store, clock: Clock, pauses: PauseService
+    quotas: Quotas,
+    busy_max: BusyMax,
+    store: Store,
+    clock: Clock,
+    pauses: PauseService,
+    node: Node,
 ) -> StoreLook:
-    share_of = quotas.share_of
-    return StoreLook(store=store, clock=clock, share_of=share_of, busy_max=busy_max, pauses=pauses)
+    return StoreLook(
+        store=store,
+        clock=clock,
+        share_of=quotas.share_of,
+        busy_max=busy_max,
+        place=Place(node.labels, node.only),
+        pauses=pauses,
+    )
 
 
 def _claiming_within(quotas: Quotas, store: Store) -> ClaimJobs:
     """How jobs are claimed; where no quota limits how many run, nothing needs to be counted."""
 
-    async def claim(job_ids: Sequence[str], *, node_id: str, at: datetime) -> ClaimedWithin:
-        return ClaimedWithin(await store.claim(job_ids, node_id=node_id, at=at))
+    async def claim(
+        job_ids: Sequence[str], *, node_id: str, at: datetime, but_tasks: Sequence[str]
+    ) -> ClaimedWithin:
+        claims = await store.claim(job_ids, node_id=node_id, at=at, but_tasks=but_tasks)
+        return ClaimedWithin(claims)
 
     return partial(store.claim_within, quotas=quotas) if quotas.running_max else claim
 

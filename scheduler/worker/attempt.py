@@ -17,7 +17,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from scheduler.basics.wait import Wait
 from scheduler.core.errors import StoreUnavailable
@@ -34,6 +34,7 @@ from scheduler.core.job import (
     StopReason,
 )
 from scheduler.core.job_log import LogStream
+from scheduler.core.limits.limiters import Limiter, throttle_of
 from scheduler.core.policy import grace_s
 from scheduler.core.retries.deciding import Ended
 from scheduler.processes.lot import Lot
@@ -47,8 +48,23 @@ from scheduler.worker.node_api import NodeApi
 
 Message = Mapping[str, Any]
 
+
+class Keeper(Protocol):
+    """Stores what a handler asks for while it runs, and tries again until the store has it."""
+
+    async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
+        """Store a notification; each number of a claim only once."""
+        ...
+
+    async def close_throttle(self, claim: Claim, limiter: Limiter, after_s: float) -> None:
+        """Let no job of a throttle begin for some time."""
+        ...
+
+
 NOTIFICATIONS_MAX: Final = 1000
 """For one attempt; further ones are dropped, so that a loop does not fill the store."""
+CLOSINGS_MAX: Final = 100
+"""Of its throttle, for one attempt; further ones are dropped, too."""
 
 
 class Attempt:
@@ -64,7 +80,7 @@ class Attempt:
         node_grace_s: float,
         node_api: NodeApi,
         time_limit_s: float | None,
-        keep_notification: Callable[[Claim, int, JsonText], Coroutine[None, None, None]],
+        keeper: Keeper,
         on_output: Callable[[Claim, LogStream, bytes], None],
         job_events: JobEvents,
     ) -> None:
@@ -73,8 +89,7 @@ class Attempt:
         Args:
             group: runs the tasks that store notifications; it outlives the attempt.
             node_api: how the handler reaches this node.
-            keep_notification: stores the attempt's notification with this number; retries until
-                the store has it.
+            keeper: stores the attempt's notifications, and what it says of its throttle.
             on_output: called with what the job prints.
         """
         self.claim = claim
@@ -100,8 +115,9 @@ class Attempt:
         """Set while the grace period runs."""
         self._time_limit_s = time_limit_s
         self._node_api = node_api
-        self._keep_notification = keep_notification
+        self._keeper = keeper
         self._notifications = 0
+        self._closings = 0
         self._keeping: set[asyncio.Task[None]] = set()
         self.on_output = partial(on_output, claim)
         """Called with what the job prints."""
@@ -154,7 +170,8 @@ class Attempt:
 
     def end(self, outcome: Outcome) -> Ended:
         """This attempt with how it ended, to be settled."""
-        return Ended(self.claim, outcome, self.progress, self.options.retry)
+        options = self.options
+        return Ended(self.claim, outcome, self.progress, options.retry, options.limited)
 
     async def kept(self) -> None:
         """Wait until the notifications are stored: the job's end is stored after them."""
@@ -249,6 +266,8 @@ class Attempt:
             "attempt": claim.attempt,
             "traceparent": claim.traceparent,
             **self._node_api.frame(claim),
+            **({"after": claim.results} if claim.results else {}),
+            **_scheduled(claim),
         }
 
     def on_end(self, end: Message | None) -> None:
@@ -272,24 +291,39 @@ class Attempt:
         self._ended.set()
 
     def on_message(self, message: Message) -> None:
-        """Record the progress, or store the notification, that the handler sent."""
+        """Record the progress, or store the notification or the pause, that the handler sent."""
         with suppress(*MALFORMED):
             self.progress = messages.progress(message.get("progress")) or self.progress
         with suppress(*MALFORMED):
             payload = messages.notification(message)
             if payload is not None:
                 self._notify(payload)
+        with suppress(*MALFORMED):
+            after_s = messages.closing(message)
+            if after_s is not None:
+                self._close_throttle(after_s)
 
     def _notify(self, payload: JsonText) -> None:
         """Store a notification in the background, while the job goes on."""
         self._notifications += 1
         number = self._notifications
         if number <= NOTIFICATIONS_MAX:
-            keep = self._keep_notification(self.claim, number, payload)
-            name = f"keep notification {number} of {self.claim.id}"
-            self._keeping.add(self._group.create_task(keep, name=name))
+            keep = self._keeper.keep_notification(self.claim, number, payload)
+            self._keep(keep, name=f"keep notification {number} of {self.claim.id}")
         elif number == NOTIFICATIONS_MAX + 1:
             self.job_events.notified_too_often(self.claim)
+
+    def _close_throttle(self, after_s: float) -> None:
+        """Close the limiter of the job's throttle, if it has one, in the background."""
+        claim = self.claim
+        limiter = throttle_of(self.options, uid=claim.uid, data=claim.data)
+        if limiter is not None and self._closings < CLOSINGS_MAX:
+            self._closings += 1
+            keep = self._keeper.close_throttle(claim, limiter, after_s)
+            self._keep(keep, name=f"close the throttle of {claim.id}")
+
+    def _keep(self, keep: Coroutine[None, None, None], *, name: str) -> None:
+        self._keeping.add(self._group.create_task(keep, name=name))
 
     async def _outcome(self, process: PoolProcess) -> Outcome:
         """The outcome: by the end frame, or because the attempt was stopped or the process died."""
@@ -322,3 +356,10 @@ class Attempt:
         others = ended.processes - ended.held
         needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
         return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
+
+
+def _scheduled(claim: Claim) -> Message:
+    """Which occurrence of which schedule a job is; nothing of a job that is none."""
+    if claim.schedule is None or claim.scheduled_for is None:
+        return {}
+    return {"schedule": claim.schedule, "scheduled_for": claim.scheduled_for.isoformat()}

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from scheduler.core.change import running
 from scheduler.core.errors import QueueUnavailable
 from scheduler.core.job import NOBODY, Claim, Purpose
+from scheduler.core.places.labels import lane_of
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.worker.direct_starts import DirectStarts, IdleClaimer, Reservation
@@ -137,7 +138,7 @@ class Claiming:
         if begun is not None:
             self._queue.announce([running(begun.claim, begun.at)])
             local_job, mark = reservation.local_job, reservation.mark
-            self._queue.hold(begun.claim.id, begun.claim.uid)
+            self._queue.hold(begun.claim.id, begun.claim.uid, lane=lane_of(begun.claim.needs))
             await execute([Claimed(begun.claim, local_job, self._lease, mark)], ticket)
             with suppress(QueueUnavailable):
                 await self._queue.acknowledge([begun.claim.id])
@@ -170,7 +171,8 @@ class Claiming:
                 done = [claim.id for claim in claims]
                 for claim in claims:
                     cleans = claim.purpose is Purpose.CLEAN
-                    self._queue.hold(claim.id, NOBODY if cleans else claim.uid)
+                    uid = NOBODY if cleans else claim.uid
+                    self._queue.hold(claim.id, uid, lane=lane_of(claim.needs))
             if claims:
                 lot = [Claimed(claim, local_jobs[claim.id], self._lease, mark) for claim in claims]
                 await execute(lot, ticket)

@@ -20,6 +20,7 @@ from typing import NamedTuple, Self
 
 from scheduler.basics.wait import Wait
 from scheduler.core.job import Claim
+from scheduler.core.places.labels import Place
 from scheduler.core.quotas.quota import UNLIMITED, Quotas
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJob, LocalJobs
@@ -52,6 +53,7 @@ class DirectStarts:
         self._quotas = quotas
         self._keeps_slots = keeps_slots
         self._lease = lease
+        self._place = Place(lease.node.labels, lease.node.only)
         self._local_jobs = local_jobs
         self._idle: dict[IdleClaimer, None] = {}
         """Those that wait in vain; the first one has waited longest."""
@@ -61,9 +63,11 @@ class DirectStarts:
         return len(self._idle)
 
     @contextmanager
-    def reserve(self, job_id: str, uid: str) -> Iterator[Reservation | NoReservation]:
+    def reserve(
+        self, job_id: str, uid: str, needs: Sequence[str]
+    ) -> Iterator[Reservation | NoReservation]:
         """See `DirectStart`."""
-        claimer, mark = self._free_claimer(uid), self._lease.mark()
+        claimer, mark = self._free_claimer(uid, needs), self._lease.mark()
         if claimer is None or not self._lease.unbroken(mark):
             yield NoReservation()
             return
@@ -93,9 +97,11 @@ class DirectStarts:
             finally:
                 self._idle.pop(claimer, None)
 
-    def _free_claimer(self, uid: str) -> IdleClaimer | None:
+    def _free_claimer(self, uid: str, needs: Sequence[str]) -> IdleClaimer | None:
         """The claimer that has waited longest, if a user's job may go without the queue to it."""
         claimer = next(iter(self._idle), None)
+        if not self._place.takes(needs):
+            return None
         if self._keeps_slots or self._quotas.running_max_of(uid) is not None:
             return None
         return claimer

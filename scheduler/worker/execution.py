@@ -16,6 +16,7 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     ENDED_BY_ITSELF,
     NOTHING_RAN,
+    Claim,
     Crashed,
     Death,
     Outcome,
@@ -218,7 +219,7 @@ class Execution:
             node_grace_s=self._grace_s,
             node_api=self._node_api,
             time_limit_s=options.timeout_s or (CLEANUP_LIMIT_S if clean else None),
-            keep_notification=self._settling.keep_notification,
+            keeper=self._settling,
             on_output=self._job_log_writer.write,
             job_events=self._job_events,
         )
@@ -230,8 +231,13 @@ def _may_share(member: Member) -> bool:
     return (
         claim.purpose is Purpose.RUN
         and (limit_s is None or limit_s >= SHARED_LIMIT_S)
-        and len(claim.data) <= SHARED_BYTES_MAX
+        and len(claim.data) + _result_chars(claim) <= SHARED_BYTES_MAX
     )
+
+
+def _result_chars(claim: Claim) -> int:
+    """The length of what the job is given of its predecessors' results."""
+    return sum(len(each["result"] or "") for each in claim.results) if claim.results else 0
 
 
 def _stopped_with_its_node(attempt: Attempt, outcome: Outcome) -> bool:

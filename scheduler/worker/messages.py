@@ -73,6 +73,12 @@ def notification(message: Message) -> JsonText | None:
     return _json(payload, bytes_max=NOTIFY_BYTES_MAX) if isinstance(payload, str) else None
 
 
+def closing(message: Message) -> float | None:
+    """For how long a message closes the job's throttle, in seconds; None where it does not."""
+    after_s = message.get("throttle")
+    return None if after_s is None else min(PAUSE_S_MAX, seconds(after_s))
+
+
 def progress(part: object) -> Progress | None:
     """The progress that a part of a message reports, if it reports any."""
     match part:

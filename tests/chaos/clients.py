@@ -24,12 +24,16 @@ ORDERS: Final[Mapping[str, int]] = {
     "urgent": 1,
     "first": 1,
     "again": 3,
+    "placed": 2,
 }
-"""When jobs are to run, in which order, and how often."""
+"""When and where jobs are to run, in which order, and how often."""
+TASKS: Final = {"guarded": 4, "guarded_limited": 2}
+CUSTOMERS: Final = {"acme": 2, "other": 1}
 USERS: Final = {UID: 3, LIMITED: 1}
 ACTS: Final = {
     "submit": 5,
     "submit_many": 1,
+    "submit_graph": 1,
     "rerun_many": 1,
     "abort": 1,
     "change": 1,
@@ -44,7 +48,7 @@ ATTEMPTS_MAX: Final = 4
 BULK: Final = 3
 PAUSED_S: Final = (1.0, 2.5)
 UNPAUSED_S: Final = (3.0, 8.0)
-"""Between two pauses of an installation: all its jobs are of one user and one handler."""
+"""Between two pauses of an installation: each covers the jobs of most users or of a handler."""
 MARGIN_S: Final = 0.1
 """Before the end of a pause: two clocks are read one after the other."""
 
@@ -68,7 +72,7 @@ class Client:
 
     async def submit(self, *, key: str | None = None, **data: object) -> str | None:
         """Submit a job; with a key, until it is answered. Its id, if it was accepted."""
-        return await self._submitted(self._new(**data), key=key)
+        return await self._submitted(self._new(None, **data), key=key)
 
     async def _submitted(self, job: dict[str, Any], *, key: str | None) -> str | None:
         headers = {} if key is None else {"Idempotency-Key": key}
@@ -92,6 +96,28 @@ class Client:
             answer = await self._site.call("POST", "/", jobs)
             for job in answer[1] if answer else ():
                 self._ledger.accept(job)
+
+    async def _submit_graph(self) -> None:
+        """Submit jobs that wait for each other: by a key, until it is answered."""
+        if not self._has_room():
+            return
+        uid = self._drawn(USERS)
+        first, second, third, last = (self._new(uid) for _ in range(4))
+        jobs = [
+            {**first, "ref": "a", "group": "graphs"},
+            {**second, "ref": "b", "after": ["#a"], "group": "graphs"},
+            {**third, "ref": "c", "after": ["#a"], "after_if": "end", "group": "graphs"},
+            {**last, "after": ["#b", "#c"], "after_if": self._random.choice(["success", "end"])},
+        ]
+        headers = {"Idempotency-Key": uuid4().hex}
+        while True:
+            answer = await self._site.call("POST", "/", jobs, headers=headers)
+            if answer is not None:
+                break
+            await asyncio.sleep(PAUSE_S)
+        for job in answer[1]:
+            self._ledger.accept(job)
+        self._ledger.counts["graphs"] += 1
 
     async def _rerun_many(self) -> None:
         """Run jobs again that failed or were aborted, by one key, until it is answered."""
@@ -144,16 +170,21 @@ class Client:
             for_s = self._random.uniform(*PAUSED_S)
             end = time.monotonic() + for_s
             order = {"until": (datetime.now(UTC) + timedelta(seconds=for_s)).isoformat()}
-            what, uids = self._random.choice([(f"uid/{UID}", {UID}), ("task/guarded", {*USERS})])
+            what, uids, tasks = self._random.choice(
+                [(f"uid/{UID}", {UID}, {*TASKS})]
+                + [(f"task/{task}", {*USERS}, {task}) for task in TASKS]
+            )
             if await self._site.call("PUT", f"/-/pauses/{what}", order, also=400) is not None:
-                await self._note_pause(uids, until=end - MARGIN_S)
+                await self._note_pause(uids, tasks, until=end - MARGIN_S)
             await asyncio.sleep(end - time.monotonic() + self._random.uniform(*UNPAUSED_S))
 
-    async def _note_pause(self, uids: Collection[str], *, until: float) -> None:
+    async def _note_pause(
+        self, uids: Collection[str], tasks: Collection[str], *, until: float
+    ) -> None:
         queued = {
             job["id"]: job["attempt"]
             for job in await self._site.jobs()
-            if job["status"] == "queued" and job["uid"] in uids
+            if job["status"] == "queued" and job["uid"] in uids and job["task"] in tasks
         }
         if queued and time.monotonic() < until:
             self._ledger.counts["paused"] += 1
@@ -171,15 +202,19 @@ class Client:
     def _has_room(self) -> bool:
         return len(self._ledger.open) < OPEN_MAX * len(self._site.members)
 
-    def _new(self, **data: object) -> dict[str, Any]:
+    def _new(self, uid: str | None = None, /, **data: object) -> dict[str, Any]:
         drawn = {"manner": self._drawn(MANNERS), "for_s": self._drawn(DURATIONS_S)}
-        uid = self._drawn(USERS)
+        uid = uid or self._drawn(USERS)
         if uid == LIMITED:
             self._ledger.counts[LIMITED] += 1
             drawn["places"] = RUNNING_MAX
+        task = self._drawn(TASKS)
+        if task == "guarded_limited":
+            self._ledger.counts["in limiters"] += 1
+            drawn["customer"] = self._drawn(CUSTOMERS)
         return {
             "uid": uid,
-            "task": "guarded",
+            "task": task,
             "data": {"folder": str(self._ledger.folder), "n": next(_numbers), **drawn, **data},
         }
 
@@ -194,6 +229,8 @@ class Client:
                 return {**job, "start_within_s": self._random.uniform(0.1, WITHIN_S_MAX)}
             case "first":
                 return {**job, "priority": self._random.randint(1, PRIORITY_MAX)}
+            case "placed":
+                return {**job, "task": "guarded_placed"}
             case "again":
                 fails = self._random.randint(1, ATTEMPTS_MAX)
                 data = {**job["data"], "manner": "plain", "for_s": 0.0, "fails": fails}

@@ -35,6 +35,8 @@ class Ledger:
         """The first answer to an abort of each job: when, status code, and the job."""
         self.wrong: list[str] = []
         self.counts = Counter[str]()
+        self.labelled: set[str] = set()
+        """The names of the nodes that have the label which some jobs need."""
         self.pauses: list[Pause] = []
         self.pausing = asyncio.Lock()
         """Held from a pause until it has ended: what comes late must not end another one."""
@@ -93,6 +95,10 @@ class Ledger:
     def crowds(self) -> list[str]:
         """The lines of handlers that found as many jobs of their user running as may run."""
         return self._diary("crowds")
+
+    def jams(self) -> list[str]:
+        """The lines of handlers that found as many jobs of a key running as may run."""
+        return self._diary("jams")
 
     def undone(self) -> set[str]:
         """Ids of the jobs whose clean-up began."""

@@ -19,6 +19,7 @@ from tests.chaos.faults import LEASE_S, OF_A_HERMIT, OF_A_TOWN, Fault, Site
 from tests.chaos.installation import QUOTAS, Installation, Job
 from tests.chaos.ledger import FINAL, Ledger
 from tests.chaos.members import Member
+from tests.chaos.schedules import Steady
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import verdict
 from tests.support.eventually import eventually
@@ -39,6 +40,8 @@ SETTINGS: Final[Mapping[str, object]] = {
     "ABORT__GRACE_S": 0.3,
     **QUOTAS,
 }
+LABELLED: Final[Mapping[str, object]] = {"NODE__LABELS": "fast,zone=eu"}
+"""What the last node has, which some jobs need."""
 
 
 class Servers(NamedTuple):
@@ -123,10 +126,16 @@ class Trial:
             Member(
                 f"{name}-{number}",
                 folder=folder,
-                settings={**SETTINGS, **settings, **(first if number == 1 else {})},
+                settings={
+                    **SETTINGS,
+                    **settings,
+                    **(first if number == 1 else {}),
+                    **(LABELLED if number == nodes else {}),
+                },
             )
             for number in range(1, nodes + 1)
         ]
+        self._ledger.labelled.add(f"{name}-{nodes}")
         self._recoveries: list[tuple[str, float]] = []
 
     async def go_through(self, servers: Servers, *, seconds: float, seed: str) -> Result:
@@ -146,8 +155,11 @@ class Trial:
                     group=group,
                     session=session,
                 )
+                steady = Steady(nodes)
+                await steady.begin(seconds=seconds)
                 await self._storm(Site(nodes, random, *servers), seconds)
-                jobs = await self._rest(nodes)
+                jobs = await self._rest(nodes, steady)
+                self._ledger.wrong.extend(steady.flaws(jobs))
             for member in self._members:
                 await member.drain()
         except* AssertionError as flaws:
@@ -174,11 +186,13 @@ class Trial:
         await site.nodes.mended()
         self._recoveries = storm.recoveries
 
-    async def _rest(self, nodes: Installation) -> Sequence[Job]:
-        """Wait until every job has ended and is cleaned up; all jobs."""
+    async def _rest(self, nodes: Installation, steady: Steady) -> Sequence[Job]:
+        """Wait until every job has ended and is cleaned up, and none is to come; all jobs."""
 
         async def at_rest() -> bool:
-            return not [job for job in await nodes.jobs() if not _is_over(job)]
+            return await steady.is_over() and not [
+                job for job in await nodes.jobs() if not _is_over(job)
+            ]
 
         await eventually(at_rest, within_s=REST_S, saying="every job is at its end")
         for member in self._members:

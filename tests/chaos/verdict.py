@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from scheduler.core.job import ATTEMPTS_KEPT
 from tests.chaos.ledger import FINAL, Ledger
+from tests.chaos.schedules import is_scheduled
 
 Job = dict[str, Any]
 EXPIRED: Final = "expired"
@@ -23,6 +24,7 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
         *ledger.wrong,
         *(f"two attempts at once: {line}" for line in ledger.overlaps()),
         *(f"more jobs of a user ran than may: {line}" for line in ledger.crowds()),
+        *(f"more jobs of a key ran than may: {line}" for line in ledger.jams()),
         *(f"an accepted job is lost: {job}" for key, job in ledger.accepted.items()
           if key not in found),
         *_twice(jobs),
@@ -36,12 +38,14 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
         *_expired(ledger, jobs),
         *_paused(ledger, found),
         *_retries(ledger, jobs),
+        *_places(ledger, jobs),
+        *_fates(ledger, found),
     ]  # fmt: skip
 
 
 def _twice(jobs: Sequence[Job]) -> Iterator[str]:
     """A submission, however often it was repeated under its key, is one job."""
-    first = (job for job in jobs if job["rerun_of"] is None)
+    first = (job for job in jobs if job["rerun_of"] is None and not is_scheduled(job))
     for number, times in Counter(job["data"]["n"] for job in first).items():
         if times > 1:
             yield f"submission {number} is stored {times} times"
@@ -59,11 +63,15 @@ def _ends(job: Job) -> Iterator[str]:
     if job["status"] not in FINAL:
         yield f"a job came to no end: {job}"
     elif job["status"] == "successful":
-        if job["result"] != {"n": job["data"]["n"], "attempt": job["attempt"]}:
+        if not is_scheduled(job) and job["result"] != {
+            "n": job["data"]["n"],
+            "attempt": job["attempt"],
+        }:
             yield f"the result is not that of the last attempt: {job}"
     elif job["status"] == "terminated":
-        fails = job["data"]["manner"] == "fails" and job["error"]["kind"] == "exception"
-        fails |= "fails" in job["data"] and job["error"]["kind"] in {"exception", "crash"}
+        data, kind = job["data"] or {}, job["error"]["kind"]
+        fails = data.get("manner") == "fails" and kind == "exception"
+        fails |= "fails" in data and kind in {"exception", "crash"}
         if not fails and job["error"]["kind"] != EXPIRED:
             yield f"a job ended for no reason of its own: {job}"
     elif job["abort"]["survivors"] != 0 or job["abort"]["cleanup"] not in {None, "done"}:
@@ -136,6 +144,16 @@ def _paused(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
                 yield f"attempt {attempt} began while it was paused: {found.get(key)}"
 
 
+def _places(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
+    """No attempt of a job that needs a label ran on a node without it."""
+    for job in jobs:
+        if job["needs"]:
+            nodes = {each["node"] for each in job["attempts"]}
+            ledger.counts["attempts where a label is"] += len(job["attempts"])
+            if not nodes <= ledger.labelled:
+                yield f"a job ran where its label is not: {job}"
+
+
 def _retries(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
     """No job has more attempts than it may use up, and none ends before that for want of one."""
     failed = ledger.failed()
@@ -145,10 +163,26 @@ def _retries(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
         ledger.counts["retried"] += len(used) > 1
         if len(used) > allowed:
             yield f"a job has used up more attempts than it may: {job}"
-        if "fails" not in job["data"]:
+        if is_scheduled(job) or "fails" not in job["data"]:
             continue
         if any((job["id"], number) not in failed for number in used):
             yield f"an attempt counts as failed, and did not fail: {job}"
         is_whole = len(job["attempts"]) < ATTEMPTS_KEPT
         if job["status"] == "terminated" and is_whole and len(used) < allowed:
             yield f"a job ended with attempts left: {job}"
+
+
+def _fates(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
+    """What comes after other jobs ended as these say; `_ends` that nothing is left waiting."""
+    begun = {job_id for job_id, _, _ in ledger.begun()}
+    for job in found.values():
+        if job["rerun_of"] is not None or not job["after"]:
+            continue
+        before = [found[each["id"]]["status"] for each in job["after"] if each["id"] in found]
+        doomed = job["after_if"] == "success" and any(each != "successful" for each in before)
+        told = (job["abort"] or {}).get("reason") or ""
+        ledger.counts["doomed"] += doomed
+        if doomed and (job["id"] in begun or job["status"] != "aborted"):
+            yield f"a job began though one before it did not succeed: {job}, after {before}"
+        if told.startswith("predecessor ") and not doomed:
+            yield f"a job was aborted though all before it succeeded: {job}, after {before}"

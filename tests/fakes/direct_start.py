@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from scheduler.worker.direct_starts import NoReservation
@@ -12,5 +12,7 @@ class NoDirectStart:
     """Reserves nothing."""
 
     @contextmanager
-    def reserve(self, _job_id: str, _uid: str) -> Iterator[NoReservation]:
+    def reserve(
+        self, _job_id: str, _uid: str, _needs: Sequence[str] = ()
+    ) -> Iterator[NoReservation]:
         yield NoReservation()

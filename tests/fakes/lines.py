@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
 from scheduler.core.job import WaitingJob
+from scheduler.core.places.labels import ANYWHERE, PLAIN
 from scheduler.core.ports.queue import ShareOf, equal_shares
 
 STEP: Final = 2**14
@@ -15,10 +16,11 @@ NEWCOMER: Final = 2**30
 
 
 class Entry(NamedTuple):
-    """An id, and the user of its job."""
+    """An id, the user of its job, and its lane."""
 
     id: str
     uid: str
+    lane: str = ANYWHERE
 
 
 class Place(NamedTuple):
@@ -27,6 +29,11 @@ class Place(NamedTuple):
     level: int
     turn: int
     uid: str
+    lane: str
+
+
+Line = tuple[str, str]
+"""A user and a lane."""
 
 
 class Lines:
@@ -35,12 +42,12 @@ class Lines:
     def __init__(self) -> None:
         self.share_of: ShareOf = equal_shares
         self.first: deque[Entry] = deque()
-        self.waiting: dict[str, dict[str, int]] = {}
+        self.waiting: dict[Line, dict[str, int]] = {}
         self.inflight: defaultdict[str, list[Entry]] = defaultdict(list)
-        self.places: dict[str, Place] = {}
+        self.places: dict[Line, Place] = {}
         self._loads: Counter[str] = Counter()
         self._turns: dict[str, int] = {}
-        self._capped: set[str] = set()
+        self._capped: set[Line] = set()
         self._now = NEWCOMER
 
     def clear(self) -> None:
@@ -56,31 +63,44 @@ class Lines:
 
     def add(self, jobs: Iterable[WaitingJob]) -> None:
         for job in jobs:
-            self.waiting.setdefault(job.uid, {})[job.id] = job.turn_ms
-        for uid in {job.uid for job in jobs} - self._capped:
-            self._place(uid)
+            self.waiting.setdefault((job.uid, job.lane), {})[job.id] = job.turn_ms
+        for line in {(job.uid, job.lane) for job in jobs} - self._capped:
+            self._place(line)
 
     def drop(self, jobs: Iterable[WaitingJob]) -> None:
         for job in jobs:
-            self.waiting.get(job.uid, {}).pop(job.id, None)
-            if not self.waiting.get(job.uid):
-                self._place(job.uid)
+            line = (job.uid, job.lane)
+            self.waiting.get(line, {}).pop(job.id, None)
+            if not self.waiting.get(line):
+                self._place(line)
 
     def add_first(self, entries: Sequence[Entry]) -> None:
         self.first.extendleft(reversed(entries))
 
-    def take(self, node_id: str, limit: int) -> list[str]:
-        taken = [self.first.popleft() for _ in range(min(limit, len(self.first)))]
+    def has_any(self, takes: Callable[[str], bool]) -> bool:
+        """Whether something waits for a node that takes these lanes."""
+        firsts = (entry.lane for entry in self.first)
+        return any(map(takes, (*firsts, *(place.lane for place in self.places.values()))))
+
+    def take(
+        self, node_id: str, limit: int, takes: Callable[[str], bool] = PLAIN.takes_lane
+    ) -> list[str]:
+        taken = [entry for entry in self.first if takes(entry.lane)][:limit]
+        for entry in taken:
+            self.first.remove(entry)
         for uid, starts in Counter(entry.uid for entry in taken).items():
             self._start(uid, starts, is_alone=False)
-        while len(taken) < limit and self.places:
-            least, *others = sorted(self.places.values())[:2]
+        while len(taken) < limit:
+            found = sorted(place for place in self.places.values() if takes(place.lane))[:2]
+            if not found:
+                break
+            least, *others = found
             starts = self._starts(least.uid, limit - len(taken), others)
-            line = self.waiting[least.uid]
+            line = self.waiting[least.uid, least.lane]
             ids = list(islice(sorted(line, key=lambda each: (line[each], each)), starts))
             for job_id in ids:
                 del line[job_id]
-            taken += [Entry(job_id, least.uid) for job_id in ids]
+            taken += [Entry(job_id, least.uid, least.lane) for job_id in ids]
             self._start(least.uid, len(ids), is_alone=not others)
         self.inflight[node_id] += taken
         return [entry.id for entry in taken]
@@ -106,10 +126,10 @@ class Lines:
             self._change(entry.uid, -1)
         return len(entries)
 
-    def cap(self, uid: str) -> None:
+    def cap(self, uid: str, lane: str = ANYWHERE) -> None:
         """Pass over a user until one of his ends."""
-        self.places.pop(uid, None)
-        self._capped.add(uid)
+        self.places.pop((uid, lane), None)
+        self._capped.add((uid, lane))
 
     def _start(self, uid: str, starts: int, *, is_alone: bool) -> None:
         self._now = max(self._now, self._turn(uid)) + 1
@@ -128,20 +148,22 @@ class Lines:
     def _turn(self, uid: str) -> int:
         if uid in self._turns:
             return self._turns[uid]
-        place = self.places.get(uid)
-        return place.turn if place else self._now - NEWCOMER
+        turns = [place.turn for place in self.places.values() if place.uid == uid]
+        return turns[0] if turns else self._now - NEWCOMER
 
     def _change(self, uid: str, by: int) -> None:
         self._loads[uid] += by
-        self._place(uid)
+        for line in [each for each in self.waiting if each[0] == uid] or [(uid, ANYWHERE)]:
+            self._place(line)
 
-    def _place(self, uid: str) -> None:
+    def _place(self, line: Line) -> None:
+        uid, lane = line
         share, load = self.share_of(uid), self._loads[uid]
-        if not self.waiting.get(uid):
-            self.waiting.pop(uid, None)
-            self.places.pop(uid, None)
+        if not self.waiting.get(line):
+            self.waiting.pop(line, None)
+            self.places.pop(line, None)
         elif share.running_max is None or load < share.running_max:
-            self.places[uid] = Place(int(load / share.weight), self._turn(uid), uid)
-            self._capped.discard(uid)
+            self.places[line] = Place(int(load / share.weight), self._turn(uid), uid, lane)
+            self._capped.discard(line)
         else:
-            self.cap(uid)
+            self.cap(uid, lane)

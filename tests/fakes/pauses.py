@@ -8,6 +8,7 @@ from datetime import datetime
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import Hold, HoldReason, Job, Status, WaitingJob
 from scheduler.core.pause import Pause, PauseKey, PauseKind, keys_of
+from scheduler.core.places.labels import lane_of
 from scheduler.core.policy import waiting_job
 from scheduler.core.ports.pause_store import Put
 from tests.fakes.audit import MemoryAudit
@@ -131,7 +132,10 @@ class MemoryPauses:
         )
         given = [row for row in waiting if row.job.id in job_ids and self.covers(row.job)]
         uid = min((row.job.uid for row in given), default=None)
-        ahead = [row for row in waiting if row.job.uid == uid][:ahead_max]
+        lane = min((lane_of(row.job.needs) for row in given if row.job.needs), default=None)
+        of_user = [(lane_of(row.job.needs), row) for row in waiting if row.job.uid == uid]
+        ahead = [row for its_lane, row in of_user if not its_lane][:ahead_max]
+        ahead += [row for its_lane, row in of_user if its_lane == lane][:ahead_max]
         met = {row.job.id: row for row in [*given, *ahead]}.values()
         covered = [row for row in met if self.covers(row.job)]
         for row in covered:

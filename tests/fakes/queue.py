@@ -13,6 +13,7 @@ from itertools import count
 from scheduler.core.change import GAP, Change
 from scheduler.core.errors import QueueUnavailable, StartError
 from scheduler.core.job import WaitingJob
+from scheduler.core.places.labels import ANYWHERE, PLAIN, Place
 from tests.fakes.lines import Entry, Lines
 
 REMIND_S = 10.0
@@ -70,8 +71,15 @@ class MemoryServer:
 class MemoryQueue:
     """A `Queue` as one node sees it."""
 
-    def __init__(self, server: MemoryServer | None = None, *, node_id: str = "a") -> None:
+    def __init__(
+        self,
+        server: MemoryServer | None = None,
+        *,
+        node_id: str = "a",
+        place: Place = PLAIN,
+    ) -> None:
         self.server = server or MemoryServer()
+        self._place = place
         self.away = False
         self._node_id = node_id
         self._looked = False
@@ -90,7 +98,7 @@ class MemoryQueue:
     async def enqueue(self, jobs: Sequence[WaitingJob], *, ahead: bool = False) -> None:
         self._answer()
         if ahead:
-            self.server.lines.add_first([Entry(job.id, job.uid) for job in jobs])
+            self.server.lines.add_first([Entry(job.id, job.uid, job.lane) for job in jobs])
         else:
             self.server.lines.add(jobs)
         await self._wake()
@@ -99,19 +107,19 @@ class MemoryQueue:
         self, *, wait_s: float, limit: int = 1, in_vain: Callable[[], None] | None = None
     ) -> Sequence[str]:
         self._answer()
-        lines = self.server.lines
+        lines, takes = self.server.lines, self._place.takes_lane
         try:
             async with asyncio.timeout(wait_s or None), self.server.arrival:
-                if in_vain is not None and not (lines.first or lines.places):
+                if in_vain is not None and not lines.has_any(takes):
                     in_vain()
                 if wait_s:
-                    await self.server.arrival.wait_for(lambda: lines.first or lines.places)
+                    await self.server.arrival.wait_for(lambda: lines.has_any(takes))
         except TimeoutError:
             return []
-        return lines.take(self._node_id, limit)
+        return lines.take(self._node_id, limit, takes)
 
-    def hold(self, job_id: str, uid: str) -> None:
-        self.server.lines.hold(self._node_id, Entry(job_id, uid))
+    def hold(self, job_id: str, uid: str, *, lane: str = ANYWHERE) -> None:
+        self.server.lines.hold(self._node_id, Entry(job_id, uid, lane))
 
     async def acknowledge(self, job_ids: Sequence[str]) -> None:
         self._answer()
@@ -130,7 +138,7 @@ class MemoryQueue:
         back = [job for job in jobs if self.server.lines.end(self._node_id, job.id)]
         self.server.lines.add(back)
         for job in back:
-            self.server.lines.cap(job.uid)
+            self.server.lines.cap(job.uid, job.lane)
 
     async def drop(self, jobs: Sequence[WaitingJob]) -> None:
         self._answer()

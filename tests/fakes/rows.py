@@ -49,6 +49,7 @@ class Row:
     losses: int = 0
     attempts_used: int = 0
     refuses_children: bool = False
+    unknown_since: datetime | None = None
     log: dict[int, LogPage] = field(default_factory=dict)
     """By slot."""
 
@@ -92,14 +93,21 @@ class Row:
     def _retimed(self, run_at: datetime | None, now: datetime) -> dict[str, Any]:
         """What another time changes; a job that is held for another reason stays so."""
         reason = None if self.job.hold is None else self.job.hold.reason
-        if reason not in {None, HoldReason.RUN_AT, HoldReason.RETRY, HoldReason.PAUSED}:
+        timed = {HoldReason.RUN_AT, HoldReason.RETRY, HoldReason.NO_NODE}
+        if reason not in {None, HoldReason.PAUSED, HoldReason.LIMIT, HoldReason.THROTTLE, *timed}:
             return {}
         if run_at is not None and run_at > now:
             return {"hold": Hold(HoldReason.RUN_AT, run_at), "eligible_at": None}
-        timed = reason in {HoldReason.RUN_AT, HoldReason.RETRY}
-        return {"hold": None, "eligible_at": now} if timed else {}
+        return {"hold": None, "eligible_at": now} if reason in timed else {}
+
+    def hold_unknown(self, for_s: float, now: datetime) -> None:
+        """Hold it for a while: no node knows its handler."""
+        self.unknown_since = self.unknown_since or now
+        self.change(hold=Hold(HoldReason.NO_NODE, now + timedelta(seconds=for_s)))
 
     def promote(self, *, since: datetime | None) -> None:
+        if self.job.hold is not None and self.job.hold.reason == HoldReason.NO_NODE:
+            since = self.job.eligible_at
         self.change(hold=None, eligible_at=since, revision=self.job.revision + 1)
 
     @property
@@ -178,6 +186,8 @@ def new_row(new: NewJob, now: datetime) -> Row:
     if order.delay_s is not None:
         run_at = now + timedelta(seconds=order.delay_s)
     hold = Hold(HoldReason.RUN_AT, run_at) if run_at is not None and run_at > now else None
+    if new.waits:
+        hold = Hold(HoldReason.AFTER, None)
     job = new.stored(run_at=run_at, eligible_at=None if hold else now, hold=hold)
     request = new.rerun and new.rerun.request
     return Row(job, new.undoable, new.idempotency_key, new.fingerprint, new.traceparent, request)
@@ -188,7 +198,7 @@ def whole_ms(at: datetime) -> datetime:
     return at + timedelta(microseconds=-at.microsecond % 1000)
 
 
-def claim_of(row: Row, node: Node, at: datetime) -> Claim:
+def claim_of(row: Row, node: Node, at: datetime, now: datetime | None = None) -> Claim:
     row.change(owner=node.id, token=row.job.token + 1, revision=0)
     if row.job.status is Status.QUEUED:
         row.change(
@@ -198,11 +208,12 @@ def claim_of(row: Row, node: Node, at: datetime) -> Claim:
             started_at=at,
             progress=None,
         )
-    return claim_as_it_is(row)
+    return claim_as_it_is(row, now)
 
 
-def claim_as_it_is(row: Row) -> Claim:
+def claim_as_it_is(row: Row, now: datetime | None = None) -> Claim:
     """The claim by which a job is held now."""
+    since = row.unknown_since
     job = row.job
     return Claim(
         **job.submitted(),
@@ -215,6 +226,11 @@ def claim_as_it_is(row: Row) -> Claim:
         eligible_at=job.eligible_at,
         max_attempts=job.max_attempts,
         attempts_used=row.attempts_used,
+        needs=job.needs,
+        unknown_s=None if since is None or now is None else (now - since).total_seconds(),
+        after=job.after,
+        schedule=job.schedule,
+        scheduled_for=job.scheduled_for,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from scheduler.core.job import (
     Cleanup,
     CleanupTries,
     Death,
+    HoldReason,
     Job,
     JsonText,
     Line,
@@ -30,6 +32,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.places.labels import ANYWHERE, Place, lane_of
 from scheduler.core.policy import expired_failure, waiting_job
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
@@ -37,6 +40,8 @@ from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict, receiver
 from tests.fakes.audit import MemoryAudit
+from tests.fakes.dependencies import MemoryDependencies
+from tests.fakes.limiters import MemoryLimiters
 from tests.fakes.pauses import MemoryPauses
 from tests.fakes.rows import (
     Row,
@@ -48,6 +53,7 @@ from tests.fakes.rows import (
     release,
     size_of,
 )
+from tests.fakes.schedules import MemorySchedules
 from tests.fakes.tokens import MemoryTokens
 
 
@@ -65,6 +71,14 @@ class MemoryStore:
         self.audit = MemoryAudit(self._answer)
         self.tokens = MemoryTokens(self._answer, self.audit)
         self.pauses = MemoryPauses(self._answer, self.audit, rows=self.rows, now=self.now)
+        self.limiters = MemoryLimiters(self._answer, self)
+        self.due = asyncio.Event()
+        self.dependencies = MemoryDependencies(
+            self._answer, rows=self.rows, now=self.now, due=self.due
+        )
+        self.schedules = MemorySchedules(
+            self._answer, self.audit, self.pauses, rows=self.rows, now=self.now, fit=self._must_fit
+        )
 
     def _answer(self) -> None:
         if self.away:
@@ -86,8 +100,10 @@ class MemoryStore:
         if not earlier:
             for new in filter(self._refused, jobs):
                 raise ParentAborted(f"{new.parent} was aborted with its children")
+            self.dependencies.must_be_there(jobs)
             self._must_fit(jobs, quotas or {})
-            self.rows |= {new.id: new_row(new, self.now()) for new in jobs}
+            self.rows.update({new.id: new_row(new, self.now()) for new in jobs})
+            self.dependencies.store(jobs)
             for new in jobs:
                 self.pauses.park(self.rows[new.id])
             self.audit.store(audit)
@@ -173,6 +189,7 @@ class MemoryStore:
         statuses: Collection[Status] = (),
         task: str | None = None,
         parent: str | None = None,
+        group: str | None = None,
         before_id: str | None = None,
         limit: int,
         bytes_max: int,
@@ -183,7 +200,7 @@ class MemoryStore:
         for job in self._jobs(uid, statuses or Status, task)[::-1]:
             if before_id is not None and job.id >= before_id:
                 continue
-            if parent not in (None, job.parent):
+            if parent not in (None, job.parent) or group not in (None, job.group):
                 continue
             if len(found) == limit or size > bytes_max:
                 break
@@ -201,7 +218,14 @@ class MemoryStore:
             if uid in (None, job.uid) and job.status in wanted and task in (None, job.task)
         ]
 
-    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+    async def claim(
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
+    ) -> Sequence[Claim]:
         self._answer()
         node = self._nodes.get(node_id)
         if node is None:
@@ -209,10 +233,19 @@ class MemoryStore:
         free = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
         now = self.now()
         free = (row for row in free if self.pauses.may_begin(row, node.name))
-        return [claim_of(row, node, at) for row in free if row.waits and not row.expired(now)]
+        place = Place(node.labels, node.only)
+        free = (row for row in free if place.takes(row.job.needs))
+        free = (row for row in free if row.cleaning or row.job.task not in but_tasks)
+        return [claim_of(row, node, at, now) for row in free if row.waits and not row.expired(now)]
 
     async def claim_within(
-        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        quotas: Quotas,
+        but_tasks: Collection[str] = (),
     ) -> ClaimedWithin:
         claims: list[Claim] = []
         beyond: list[WaitingJob] = []
@@ -223,7 +256,9 @@ class MemoryStore:
             is_limited = is_run and most is not None
             job, found = waiting_job(row.job), list[Claim]()
             if most is None or not is_run or self._use(uid).running < most:
-                found = list(await self.claim([job.id], node_id=node_id, at=at))
+                found = list(
+                    await self.claim([job.id], node_id=node_id, at=at, but_tasks=but_tasks)
+                )
             claims += found
             if is_limited and not found:
                 beyond.append(job)
@@ -232,11 +267,13 @@ class MemoryStore:
     async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
         self._answer()
         held = (row for row in self.rows.values() if row.job.owner == node_id)
-        return [claim_as_it_is(row) for row in held if row.job.id not in but]
+        return [claim_as_it_is(row, self.now()) for row in held if row.job.id not in but]
 
     async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         self._answer()
-        return {end.id: self.rows[end.id].job.status for end in settlements if self._settle(end)}
+        settled = {end.id: self.rows[end.id].job.status for end in settlements if self._settle(end)}
+        self.dependencies.note_ends()
+        return settled
 
     def _settle(self, end: Settlement) -> bool:
         row = self._held(end.id, end.token)
@@ -256,6 +293,10 @@ class MemoryStore:
         if end.again is not None:
             row.remember(end.again, at=end.at, now=self.now())
         row.requeue(begun=end.death != NOTHING_RAN)
+        if end.unknown_s is None:
+            row.unknown_since = None
+        else:
+            row.hold_unknown(end.unknown_s, self.now())
         if end.retried and row.job.hook is not None and row.job.hook_retries:
             call = call_of_retry(row.job, end.at)
             self.hook_calls[call.id] = call
@@ -274,6 +315,7 @@ class MemoryStore:
         if row is None or row.job.token != token or not row.cleaning or row.job.owner is None:
             return False
         row.set_cleanup(cleanup, tries)
+        self.dependencies.note_ends()
         return True
 
     async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
@@ -339,6 +381,7 @@ class MemoryStore:
             before = row.job.abort.grace_s
             shortest = grace_s if before is None else min(before, grace_s)
             row.change(abort=replace(row.job.abort, grace_s=shortest))
+        self.dependencies.note_ends()
         return row.job
 
     async def refuse_children(self, job_id: str, *, uid: str, limit: int) -> int:
@@ -385,12 +428,14 @@ class MemoryStore:
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
+        group: str | None = None,
         last_id: str | None = None,
         limit: int,
     ) -> Sequence[str]:
         self._answer()
         wanted = set(statuses or Status) - FINAL
-        ids = [job.id for job in self._jobs(uid, wanted, task) if job.abort is None]
+        jobs = [job for job in self._jobs(uid, wanted, task) if group in (None, job.group)]
+        ids = [job.id for job in jobs if job.abort is None]
         return [each for each in ids if last_id is None or each <= last_id][:limit]
 
     async def unfinished_by_user(
@@ -552,32 +597,52 @@ class MemoryStore:
             if row.job.owner is not None and row.job.owner not in self._nodes
         ]
         ended = [row.job.id for row in orphans if release(row, losses_max=losses_max, at=at)]
+        self.dependencies.note_ends()
         return Released(
             sorted(waiting_job(row.job) for row in orphans if row.waits),
             sorted(ended),
             tuple(sorted(row.job.id for row in orphans if row.left_undone)),
         )
 
-    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
+    async def lanes(self) -> Sequence[str]:
+        self._answer()
+        return sorted({job.lane for job in self._waiting()} - {ANYWHERE})
+
+    async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
+        self._answer()
+        queued = [job for job in self._jobs(None, [Status.QUEUED], None) if job.hold is None]
+        found = Counter(lane_of(job.needs) for job in queued)
+        return {lane: min(found[lane], count_max) for lane in lanes}
+
+    async def lines(
+        self, *, lane: str = ANYWHERE, after_uid: str = "", limit: int
+    ) -> Sequence[Line]:
         self._answer()
         jobs = (row.job for row in self.rows.values())
         running = Counter(job.uid for job in jobs if job.status is Status.RUNNING)
-        heads = {job.uid: job for job in reversed(self._waiting()) if job.uid > after_uid}
+        waiting = [job for job in self._waiting() if job.lane == lane and job.uid > after_uid]
+        heads = {job.uid: job for job in reversed(waiting)}
         return [
             Line(job, running[job.uid], self.rows[job.id].cleaning)
             for job in sorted(heads.values(), key=lambda job: job.uid)[:limit]
         ]
 
-    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
+    async def waiting_of(
+        self, uid: str, *, lane: str = ANYWHERE, limit: int
+    ) -> Sequence[WaitingJob]:
         self._answer()
-        return [job for job in self._waiting() if job.uid == uid][:limit]
+        return [job for job in self._waiting() if (job.uid, job.lane) == (uid, lane)][:limit]
 
     async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
         self._answer()
-        last = ("", 0, "")
-        while jobs := [job for job in self._waiting() if _turn(job) > last][:page]:
-            yield jobs
-            last = _turn(jobs[-1])
+        for lane in (ANYWHERE, *await self.lanes()):
+            last = ("", 0, "")
+            while jobs := self._after(last, lane)[:page]:
+                yield jobs
+                last = _turn(jobs[-1])
+
+    def _after(self, last: tuple[str, int, str], lane: str) -> list[WaitingJob]:
+        return [job for job in self._waiting() if job.lane == lane and _turn(job) > last]
 
     def _waiting(self) -> list[WaitingJob]:
         found = (waiting_job(row.job) for row in self.rows.values() if row.waits)
@@ -590,6 +655,7 @@ class MemoryStore:
             (row.job.hold.until, job_id)
             for job_id, row in self.rows.items()
             if row.job.hold is not None
+            and row.job.hold.reason != HoldReason.THROTTLE
             and row.job.hold.until is not None
             and row.job.hold.until <= now
         ]
@@ -606,13 +672,19 @@ class MemoryStore:
             self.rows[job_id].change(
                 status=Status.TERMINATED, error=expired_failure(), finished_at=now, hold=None
             )
+        self.dependencies.note_ends()
         return late
 
     async def next_due_s(self) -> float | None:
         self._answer()
-        due = {row.job.hold.until for row in self.rows.values() if row.job.hold is not None}
+        due = {
+            row.job.hold.until
+            for row in self.rows.values()
+            if row.job.hold is not None and row.job.hold.reason != HoldReason.THROTTLE
+        }
         due |= {row.expires_at for row in self.rows.values()}
         due |= set(self.pauses.next_end())
+        due |= {self.now()} if self.dependencies.due_now else set()
         times = [at for at in due if at is not None]
         return (min(times) - self.now()).total_seconds() if times else None
 
@@ -660,9 +732,11 @@ class MemoryStore:
             for row in self.rows.values()
             if row.job.uid == uid and row.job.status is Status.QUEUED and row.job.hold is None
         ]
-        found = {row.job.id: (row.job.turn_at, row.job.id) for row in waiting}
-        if job_id not in found:
+        if job_id not in {row.job.id for row in waiting}:
             return None
+        needed = self.rows[job_id].job.needs
+        alike = [row.job for row in waiting if row.job.needs == needed]
+        found = {job.id: (job.turn_at, job.id) for job in alike}
         return min(count_max, sum(turn < found[job_id] for turn in found.values()))
 
     async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
@@ -681,6 +755,7 @@ class MemoryStore:
             (row.job.finished_at, job_id)
             for job_id, row in self.rows.items()
             if row.job.finished_at is not None and not row.cleaning and job_id not in due
+            if not self.dependencies.keeps(job_id)
         ]
         size, old = 0, list[str]()
         for finished_at, job_id in sorted(final):
@@ -690,6 +765,7 @@ class MemoryStore:
                 and (bytes_max is None or size <= bytes_max)
             ):
                 row = self.rows.pop(job_id)
+                self.dependencies.forget(job_id)
                 size += size_of(row.job) + sum(page.size for page in row.log.values())
                 old.append(job_id)
         self.hook_calls = {

@@ -5,22 +5,24 @@
     user ── gate ─┴── queue ───┴─ gate ── node, with the same parts as `scheduler.node.life` builds
 
 The parts are the real ones, on the fakes that pass the contracts and the models; time is virtual.
-The story: jobs are submitted, some to run later; three are aborted, and one is let go before its
-time; a node is killed, the queue forgets everything, another node starts. Whatever the fault, all
-guarantees hold (docs/guarantees.md).
+The story: jobs are submitted, some to run later, some after others; three are aborted, one of which
+others wait for, and one is let go before its time; a node is killed, the queue forgets everything,
+another node starts. Whatever the fault, all guarantees hold (docs/guarantees.md).
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from scheduler.basics.clock import new_id
 from scheduler.core.access.principal import EVERYBODY
+from scheduler.core.dependencies.declaration import AfterIf
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import (
     AT_ONCE,
@@ -34,14 +36,21 @@ from scheduler.core.job import (
     StopReason,
 )
 from scheduler.core.ports.direct_start import Reservation
+from scheduler.core.ports.schedule_store import Upcoming
 from scheduler.core.ports.store import Retiming
+from scheduler.core.quotas.quota import UNLIMITED
 from scheduler.core.quotas.reserve import Reserve
+from scheduler.core.schedules.schedule import Misfire, Overlap
+from scheduler.core.schedules.timing import Timing
 from scheduler.node.promoter import Promoter
+from scheduler.node.schedule_look import ScheduleLook
 from scheduler.node.sweeper import Retention, Sweeper
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.schedules.firing import Firings
 from scheduler.service.service import Service
 from scheduler.worker.intervals import Intervals
+from tests.contract.schedules.making import plan, schedule
 from tests.fakes import MemoryQueue, MemoryServer, MemoryStore
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.faults.virtual import VirtualClock
@@ -59,6 +68,12 @@ PATIENCE_S: Final = 300.0
 AGAIN_S: Final = 0.5
 LATER_S: Final = 20.0
 """Of a job that is due while the nodes recover from what happened before."""
+DOOMED: Final = ("doomed", "doomed, too")
+"""The jobs that wait for one that is aborted, or for one of these."""
+EVERY_S: Final = 7
+"""Between two occurrences of a schedule."""
+SCHEDULED_S: Final = 20.0
+"""How long it has some; the store is away for less."""
 NEVER_S: Final = 100_000.0
 """Of jobs that are aborted or let go before."""
 
@@ -113,6 +128,27 @@ class WatchedProcess(FakeProcess):
         self._witness.ends(job["id"], self)
 
 
+class ScheduleGate(Gate):
+    """In front of the schedules. The looks of idle nodes, hundreds of them, have no faults."""
+
+    async def upcoming(self) -> Upcoming:
+        if self.cut:
+            raise StoreUnavailable("the caller is dead")
+        found: Upcoming = await self._behind.upcoming()  # type: ignore[attr-defined]
+        return found
+
+
+class WithSchedules:
+    """A gated store whose schedules are gated as well."""
+
+    def __init__(self, store: object, schedules: Gate) -> None:
+        self._store = store
+        self.schedules = schedules
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+        return getattr(self._store, name)
+
+
 class Member(NodeUnderTest):
     """A node: what `scheduler.node.life` runs, without HTTP and processes."""
 
@@ -148,6 +184,24 @@ class Member(NodeUnderTest):
             job_events=self.job_events,
             nearer=town.service.nearer,
         )
+        self.schedules = ScheduleGate(
+            town.store.schedules, trouble=town.trouble, error=StoreUnavailable
+        )
+        seen = WithSchedules(self.store, self.schedules)
+        self.schedule_look = ScheduleLook(
+            store=cast("Any", seen),
+            queue=cast("Any", self.gated_queue),
+            firings=Firings(
+                store=cast("Any", seen),
+                queue=cast("Any", self.gated_queue),
+                clock=self.clock,
+                new_id=new_id,
+                quotas=UNLIMITED,
+                on_occurrences=lambda outcome, count: None,  # noqa: ARG005
+            ),
+            service=town.service,
+            nearer=asyncio.Event(),
+        )
         self._members = town.members
         self._members.append(self)
         self.life = town.group.create_task(self.live(), name=f"node {name}")
@@ -164,6 +218,7 @@ class Member(NodeUnderTest):
                     self.lease.keep(),
                     self.sweeper.run(),
                     self.promoter.run(),
+                    self.schedule_look.run(),
                     self.lost_claims.run(),
                     self._hear_of_aborts(),
                 )
@@ -180,7 +235,7 @@ class Member(NodeUnderTest):
     async def kill(self) -> None:
         """Kill the node and, as its warden does, its processes; it makes no more calls."""
         self._members.remove(self)
-        self.store.cut = self.gated_queue.cut = True
+        self.store.cut = self.gated_queue.cut = self.schedules.cut = True
         for process in self.slots.given:
             process.die(-signal.SIGKILL)
         self.life.cancel()
@@ -212,6 +267,8 @@ class Town:
         self.aborted: set[str] = set()
         self.tried: set[str] = set()
         """Ids of the jobs whose clean-up began."""
+        self.occurrences: list[datetime] = []
+        """Those of the schedule."""
         store = Gate(self.store, trouble=trouble, error=StoreUnavailable)
         queue = Gate(
             MemoryQueue(self.server, node_id="user"), trouble=trouble, error=QueueUnavailable
@@ -230,10 +287,12 @@ class Town:
             job_events=Counting(clock),
         )
 
-    def reserve(self, job_id: str, uid: str) -> AbstractContextManager[Reservation]:
+    def reserve(
+        self, job_id: str, uid: str, needs: Sequence[str]
+    ) -> AbstractContextManager[Reservation]:
         """See `DirectStart`: the user reaches the oldest node that lives."""
         self.idle += bool(self.members[0].direct_starts.waiting())
-        return self.members[0].direct_starts.reserve(job_id, uid)
+        return self.members[0].direct_starts.reserve(job_id, uid, needs)
 
     async def submit(self, name: str, task: str = "task1", order: Order = AT_ONCE) -> None:
         """Submit as a user does: again with the same key, until it is answered."""
@@ -246,6 +305,10 @@ class Town:
             )
         )
         self.accepted[name] = inserted.jobs[0].id
+
+    def after(self, *names: str, if_: AfterIf = AfterIf.SUCCESS) -> Order:
+        """The order of a job that waits for others."""
+        return Order(after=tuple(self.accepted[name] for name in names), after_if=if_)
 
     async def abort(self, name: str) -> None:
         job = await insist(lambda: self.service.abort(EVERYBODY, "u1", self.accepted[name]))
@@ -264,9 +327,27 @@ class Town:
     def jobs(self) -> list[Job]:
         return [self.store.rows[job_id].job for job_id in self.accepted.values()]
 
+    async def set_schedule(self) -> None:
+        """Have a job made every few seconds of the story."""
+        begin = self.store.now()
+        timing = Timing(every_s=EVERY_S, end_at=begin + timedelta(seconds=SCHEDULED_S))
+        of = plan(timing=timing, misfire=Misfire.ALL, overlap=Overlap.ALLOW)
+        await self.store.schedules.put(schedule(of, cursor=begin), revision=None)
+        self.occurrences = list(timing.after(begin))
+
+    def scheduled(self) -> list[Job]:
+        """The jobs that the schedule made."""
+        return [row.job for row in self.store.rows.values() if row.job.schedule]
+
     async def all_final(self) -> None:
         """Guarantee 4: every accepted job comes to an end, and so does every clean-up."""
         await self._wait(lambda: all(map(self._ended, self.accepted.values())))
+        await self._wait(
+            lambda: (
+                len(self.scheduled()) >= len(self.occurrences)
+                and all(self._ended(job.id) for job in self.scheduled())
+            )
+        )
 
     async def only(self, member: Member) -> None:
         """Guarantee 8: every lease is given up, or the next node buries it."""
@@ -283,14 +364,20 @@ class Town:
 
     def check(self) -> None:
         """The guarantees that can only be checked at the end."""
+        doomed = {self.accepted[name] for name in DOOMED}
         for job in self.jobs():
-            if job.id in self.aborted:
+            if job.id in doomed:
+                assert job.abort is not None
+                assert (job.abort.reason or "").startswith("predecessor "), f"its fate: {job}"
+            elif job.id in self.aborted:
                 assert job.status is Status.ABORTED, f"guarantee 5: {job}"
                 self._check_cleanup(job)
             else:
                 assert job.status is Status.SUCCESSFUL, f"guarantee 6: {job}"
                 assert job.result == f'"{job.id}"', "guarantee 7"
-        rows = self.store.rows.values()
+        made = [job.scheduled_for for job in self.scheduled() if job.scheduled_for is not None]
+        assert sorted(made) == self.occurrences, "each occurrence is one job"
+        rows = [row for row in self.store.rows.values() if not row.job.schedule]
         assert {row.job.id for row in rows} == set(self.accepted.values()), "one key, one job"
         assert not [row for row in rows if row.job.owner], "guarantee 8: an owner"
         assert not any(self.server.lines.inflight.values()), "guarantee 8: an id in flight"
@@ -317,6 +404,7 @@ async def story(trouble: Trouble) -> None:
     async with asyncio.TaskGroup() as group:
         town = Town(group, trouble)
         first, second = Member("a", town), Member("b", town)
+        await town.set_schedule()
         await asyncio.sleep(1)  # they idle: the first job begins without a trip through the queue
         for name in ("one", "two", "three"):
             await town.submit(name)
@@ -325,6 +413,10 @@ async def story(trouble: Trouble) -> None:
         await town.submit("later", order=Order(delay_s=LATER_S, priority=60))
         await town.submit("dropped", order=Order(delay_s=NEVER_S))
         await town.submit("let go", order=Order(delay_s=NEVER_S))
+        await town.submit("behind", order=town.after("one", "three"))
+        await town.submit("doomed", order=town.after("never"))
+        await town.submit("doomed, too", order=town.after("doomed"))
+        await town.submit("report", order=town.after("doomed, too", "undone", if_=AfterIf.END))
         await asyncio.sleep(2)
         await town.abort("undone")
         await first.kill()

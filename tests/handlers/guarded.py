@@ -4,6 +4,8 @@ FOLDER/locks/ID   held by the job and by the child that it starts
 FOLDER/overlaps   a line for each attempt, or clean-up, that found the lock held
 FOLDER/place-N    held by one of the jobs of a user of whom only so many may run, as its lock is
 FOLDER/crowds     a line for each attempt that found no such place free
+FOLDER/limiter-N  a place as well, of one of the jobs of a handler that limits how many run
+FOLDER/jams       a line for each attempt that found none of those free
 FOLDER/begun      a line for each attempt: id, number, instant of the monotonic clock
 FOLDER/undone     a line for each clean-up: id
 FOLDER/failed     a line for each attempt that is about to fail, and may be tried again: id, number
@@ -21,9 +23,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from scheduler import JobContext, Retry, handler
+from scheduler import JobContext, Limit, Retry, handler
 
 STEP_S = 0.05
+LIMITER_MAX = 2
 
 
 @contextmanager
@@ -39,17 +42,19 @@ def alone(folder: Path, job: JobContext) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def placed(folder: Path, places: int, job: JobContext) -> Iterator[list[int]]:
-    """Hold one of the places of the user, or record that others hold all of them."""
+def placed(
+    folder: Path, places: int, job: JobContext, *, name: str = "place", full: str = "crowds"
+) -> Iterator[list[int]]:
+    """Hold one of the places, or record that others hold all of them."""
     with ExitStack() as stack:
         for number in range(places):
-            place = stack.enter_context((folder / f"place-{number}").open("w"))
+            place = stack.enter_context((folder / f"{name}-{number}").open("w"))
             with suppress(BlockingIOError):
                 fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 yield [place.fileno()]
                 return
         if places:
-            note(folder / "crowds", f"{job.id} {job.attempt}")
+            note(folder / full, f"{job.id} {job.attempt}")
         yield []
 
 
@@ -78,12 +83,35 @@ def fail(folder: Path, job: JobContext) -> None:
 @handler("guarded", grace_s=0.3, retry=Retry(1, backoff_s=0.5), on_abort=undo)
 def guarded(data: Any, job: JobContext) -> Any:
     """Work for some time, in one of several ways, and return the number of the attempt."""
+    return work(data, job, [])
+
+
+@handler(
+    "guarded_limited",
+    grace_s=0.3,
+    retry=Retry(1, backoff_s=0.5),
+    limit=(Limit(LIMITER_MAX, by="/folder"), Limit(1, by=("uid", "/customer"))),
+    on_abort=undo,
+)
+def guarded_limited(data: Any, job: JobContext) -> Any:
+    """The same, and not many at once: of each customer one, as long as any process of it lives."""
+    folder, customer = Path(data["folder"]), f"{job.uid}-{data['customer']}"
+    with (
+        placed(folder, LIMITER_MAX, job, name="limiter", full="jams") as place,
+        placed(folder, 1, job, name=f"limiter-{customer}", full="jams") as of_customer,
+    ):
+        return work(data, job, [*place, *of_customer])
+
+
+def work(data: Any, job: JobContext, held: list[int]) -> Any:
+    """Work for some time; what the job starts holds its places, too."""
     folder = Path(data["folder"])
     with alone(folder, job) as lock, placed(folder, data.get("places", 0), job) as place:
         note(folder / "begun", f"{job.id} {job.attempt} {time.monotonic()}")
         if data["manner"] == "parent":
             sleep = ["sleep", "1000"]
-            subprocess.Popen(sleep, pass_fds=[lock.fileno(), *place], start_new_session=True)
+            fds = [lock.fileno(), *place, *held]
+            subprocess.Popen(sleep, pass_fds=fds, start_new_session=True)
         if data["manner"] == "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         steps = round(data["for_s"] / STEP_S)
@@ -95,3 +123,18 @@ def guarded(data: Any, job: JobContext) -> Any:
         if job.attempt <= data.get("fails", 0):
             fail(folder, job)
         return {"n": data["n"], "attempt": job.attempt}
+
+
+handler(
+    "guarded_placed",
+    grace_s=0.3,
+    retry=Retry(1, backoff_s=0.5),
+    needs=("fast",),
+    on_abort=undo,
+)(guarded)
+
+
+@handler("steady")
+def steady(_: Any, job: JobContext) -> Any:
+    """Return the occurrence of the schedule that the job is."""
+    return job.scheduled_for and job.scheduled_for.isoformat()

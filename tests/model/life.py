@@ -44,6 +44,8 @@ class Life:
     """Whether it is held because of a pause."""
     late: bool = False
     """Whether it has waited too long for its first attempt."""
+    needs: tuple[str, ...] = ()
+    """The labels that a node must have to run it."""
     priority: int = 0
     max_attempts: int | None = None
     used: int = 0

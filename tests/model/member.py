@@ -38,6 +38,8 @@ class Member:
         self.id = f"node-{next(_numbers)}"
         self.clock = JumpingClock()
         self.clock.advance(now)
+        self.labels: tuple[str, ...] = ()
+        """What jobs may need there."""
         self.renewed_at = now
         """When it last renewed its lease in the store."""
         self.beats = 0

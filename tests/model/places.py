@@ -14,7 +14,7 @@ from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from tests.fakes import MemoryQueue, MemoryServer
 from tests.model.effort import Fresh
-from tests.model.queue_machine import Place
+from tests.model.machines.queue_machine import Place
 from tests.support.queues import CHANCE, embedded_url
 from tests.support.servers.redis import RedisServer
 

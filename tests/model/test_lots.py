@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.model.effort import explore_alone
-from tests.model.lot_machine import LotMachine
+from tests.model.machines.lot_machine import LotMachine
 
 
 @pytest.mark.timeout(0)

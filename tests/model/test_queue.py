@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.model.effort import explore
+from tests.model.machines.queue_machine import QueueMachine
 from tests.model.places import KINDS, opening
-from tests.model.queue_machine import QueueMachine
 from tests.support.servers.redis import RedisServer
 
 EXAMPLES = {"memory": 60, "embedded": 15, "tcp": 25}

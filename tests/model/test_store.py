@@ -13,9 +13,13 @@ from scheduler.core.ports.store import Store
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.model.effort import Fresh, explore
-from tests.model.pause_machine import PauseMachine
+from tests.model.machines.place_machine import PlaceMachine
 from tests.support.servers.postgres import PostgresServer
 
+CLEARED = """
+DELETE FROM jobs; DELETE FROM nodes; DELETE FROM pauses; DELETE FROM limiters;
+DELETE FROM limiter_holds
+"""
 EXAMPLES = {"memory": 100, "sqlite": 40, "postgres": 20}
 
 
@@ -50,7 +54,7 @@ async def fresh_postgres(
     ):
 
         async def fresh() -> Store:
-            await connection.execute("DELETE FROM jobs; DELETE FROM nodes; DELETE FROM pauses")
+            await connection.execute(CLEARED)
             return store
 
         yield fresh
@@ -67,4 +71,4 @@ def test_any_interleaving_of_nodes_goes_as_the_model_says(
         "sqlite": partial(fresh_sqlite, tmp_path),
         "postgres": partial(fresh_postgres, postgres_url, postgres_server, tmp_path),
     }
-    explore(openings[kind](), PauseMachine, examples=EXAMPLES[kind], steps=50)
+    explore(openings[kind](), PlaceMachine, examples=EXAMPLES[kind], steps=50)

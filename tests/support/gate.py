@@ -93,6 +93,21 @@ class Trouble:
         return await self.fault(call, error)
 
 
+PARTS: Final = frozenset({"dependencies"})
+"""Parts of a port that are ports themselves, whose calls pass the gate, too."""
+
+
+class Part:
+    """A part of what is behind a gate."""
+
+    def __init__(self, gate: Gate, behind: object) -> None:
+        self._gate = gate
+        self._behind = behind
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever is behind
+        return self._gate.passing(name, getattr(self._behind, name))
+
+
 class Gate:
     """Passes calls on, except those that a test holds or that have a fault."""
 
@@ -117,8 +132,8 @@ class Gate:
         self._error = error
         self._held: dict[tuple[str, Moment], Held] = {}
 
-    def hold(self, name: str, moment: Moment) -> Held:
-        """Hold the next call of this name."""
+    def hold(self, name: str, moment: Moment, *, lane: str = "") -> Held:  # noqa: ARG002
+        """Hold the next call of this name. It hides `Queue.hold`, which may name a lane."""
         held = self._held[name, moment] = Held()
         return held
 
@@ -128,6 +143,12 @@ class Gate:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever is behind
         call = getattr(self._behind, name)
+        if name in PARTS:
+            return Part(self, call)
+        return self.passing(name, call)
+
+    def passing(self, name: str, call: Any) -> Any:  # noqa: ANN401 - whatever is behind
+        """A call that the gate passes on."""
         if not iscoroutinefunction(
             call
         ):  # an iterator or a context manager: its steps are not held

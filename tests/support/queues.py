@@ -27,6 +27,7 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ResponseError
 
 from scheduler.core.errors import QueueUnavailable
+from scheduler.core.places import labels
 from scheduler.core.ports.queue import BusyMax, Queue, ShareOf, equal_shares, nothing_kept
 from scheduler.queue import open_queue
 from scheduler.queue.keys import id_of
@@ -72,6 +73,7 @@ class Installation:
         *,
         share_of: ShareOf = equal_shares,
         busy_max: BusyMax = nothing_kept,
+        place: labels.Place = labels.PLAIN,
     ) -> AbstractAsyncContextManager[Queue]:
         return open_queue(
             self.url,
@@ -81,6 +83,7 @@ class Installation:
             random=CHANCE,
             share_of=share_of,
             busy_max=busy_max,
+            place=place,
         )
 
     def key(self, rest: str) -> str:

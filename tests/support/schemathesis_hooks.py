@@ -29,6 +29,9 @@ WITHIN_A_YEAR = {
     "PauseOrder": "until",
 }
 """Shapes with such a time."""
+TIMES = {"start_at": "2027-01-01T00:00:00Z", "end_at": "2027-01-02T00:00:00Z"}
+"""Nor that one time is not before another one."""
+SPAN = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"}
 WAIT_S = 0.05
 ENDLESS = "text/event-stream"
 
@@ -55,6 +58,8 @@ def _reconcile(order: dict[str, Any]) -> None:
         del order["delay_s"]
     if isinstance(order.get("limit"), int) and order.get("dry_run") is not True:
         order["limit"] = min(order["limit"], RERUNS_MAX)
+    if "cron" in order and "every_s" in order and order["cron"] is not None:
+        order["every_s"] = None
     if isinstance(order.get("status"), str | list) and "terminated" not in order["status"]:
         order.pop("error_kind", None)
 
@@ -90,6 +95,11 @@ def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
     for shape, name in WITHIN_A_YEAR.items():
         time = raw_schema["components"]["schemas"][shape]["properties"][name]
         next(each for each in time["anyOf"] if each["type"] == "string")["enum"] = [TOMORROW]
+    _set_schedules(raw_schema["components"]["schemas"])
+    for example in raw_schema["paths"]["/-/schedules/{uid}/{name}"]["put"]["requestBody"][
+        "content"
+    ]["application/json"]["examples"].values():
+        _name_task(example["value"])
     _move_times(raw_schema["paths"])
     for item in raw_schema["paths"].values():
         for operation in item.values():
@@ -100,6 +110,26 @@ def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
     raw_schema["paths"] = {
         path: item for path, item in raw_schema["paths"].items() if not _endless(item)
     }
+
+
+def _set_schedules(schemas: dict[str, Any]) -> None:
+    """Use times, zones and a task that exist: no pattern describes them."""
+    for shape in ("ScheduleOrder", "PreviewOrder"):
+        fields = schemas[shape]["properties"]
+        fields["cron"] = {"type": "string", "enum": ["@daily", "30 2 * * *"]}
+        fields["timezone"] = {"type": "string", "enum": ["UTC", "Europe/Berlin"]}
+        del fields["every_s"]
+        schemas[shape]["required"] = [*schemas[shape].get("required", []), "cron"]
+        for name, at in TIMES.items():
+            if name in fields:
+                time = fields[name]["anyOf"]
+                next(each for each in time if each["type"] == "string")["enum"] = [at]
+        schemas[shape].pop("examples", None)
+    order = schemas["ScheduleOrder"]["properties"]
+    order["task"]["enum"] = [TASK]
+    order["hook"]["anyOf"][0] = HOOK
+    for name, at in SPAN.items():
+        schemas["BackfillOrder"]["properties"][name]["enum"] = [at]
 
 
 def _move_times(value: Any) -> None:  # noqa: ANN401 - any JSON

@@ -18,6 +18,7 @@ from typing import Final
 
 import pytest
 
+from scheduler.core.dependencies.declaration import After, AfterIf, Predecessor
 from scheduler.core.job import (
     AT_ONCE,
     Claim,
@@ -76,6 +77,8 @@ def new(
     traceparent: str | None = None,
     order: Order = AT_ONCE,
     rerun: Rerun | None = None,
+    after: After | None = None,
+    awaited: bool = False,
 ) -> NewJob:
     """A job with an id greater than those of all before it."""
     return NewJob(
@@ -92,7 +95,14 @@ def new(
         fingerprint=fingerprint,
         order=order,
         rerun=rerun,
+        after=after,
+        awaited=awaited,
     )
+
+
+def after(*ids: str, if_: AfterIf = AfterIf.SUCCESS) -> After:
+    """What a job comes after."""
+    return After(tuple(map(Predecessor, ids)), if_)
 
 
 def untimed(job: Job) -> Job:
@@ -100,7 +110,9 @@ def untimed(job: Job) -> Job:
     return replace(job, eligible_at=None)
 
 
-def node(id_: str = "a1", *, name: str = "node-a") -> Node:
+def node(
+    id_: str = "a1", *, name: str = "node-a", labels: Sequence[str] = (), only: Sequence[str] = ()
+) -> Node:
     return Node(
         id=id_,
         name=name,
@@ -110,6 +122,8 @@ def node(id_: str = "a1", *, name: str = "node-a") -> Node:
         running=0,
         beat=0,
         started_at=AT,
+        labels=tuple(labels),
+        only=tuple(only),
     )
 
 

@@ -85,6 +85,6 @@ def _reachable(status: Status) -> Collection[Status]:
 
 
 def _lasting(job: Job) -> Job:
-    """The lasting part of a final job: all but its clean-up, and what its claim sets anew."""
+    """The lasting part of a final job: not its clean-up, what its claim sets anew, and others."""
     abort = job.abort and replace(job.abort, cleanup=None, tries=NOT_TRIED)
-    return replace(job, owner=None, token=0, revision=0, abort=abort)
+    return replace(job, owner=None, token=0, revision=0, abort=abort, awaited=False)

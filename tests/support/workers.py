@@ -134,7 +134,7 @@ class NodeUnderTest:
             local_jobs=self.local_jobs,
             job_events=self.job_events,
             on_call_due=lambda: None,
-            on_held=self.service.nearer.set,
+            on_held=self.service.look_for_held,
             cleanup_tries=CLEANUP_TRIES,
         )
         self.settling, self.lost_claims = settlements.settling, settlements.lost_claims

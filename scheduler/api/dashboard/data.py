@@ -15,15 +15,15 @@ from scheduler.api.dashboard.documents import (
 )
 from scheduler.api.json_response import json_response
 from scheduler.api.limits.lines import in_line
-from scheduler.api.requests.models import MatchQuery, OneOrAll, Query, Uid
+from scheduler.api.requests.models import MatchGroupQuery, OneOrAll, Query, Uid
 from scheduler.api.requests.queries import job_id, query, some_job_id
-from scheduler.api.state import LOAD, LOOKUP, PAUSES, PRINCIPAL, SERVICE, STATISTICS
-from scheduler.service.documents import node_document
+from scheduler.api.state import LOAD, LOOKUP, PAUSES, PRINCIPAL, SCHEDULES, SERVICE, STATISTICS
+from scheduler.service.documents import instant, node_document
 from scheduler.service.statistics import COUNT_MAX
 
 
-class MatchAllQuery(MatchQuery):
-    """Selects jobs of one user or of all."""
+class MatchAllQuery(MatchGroupQuery):
+    """Selects jobs of one user or of all; of a group, those of one user."""
 
     uid: OneOrAll = None
 
@@ -52,9 +52,33 @@ async def unfinished(request: web.Request) -> web.Response:
     """How many jobs of each user an abort of all that match would affect."""
     which = query(request, MatchAllQuery)
     users = await request.app[STATISTICS].unfinished(
-        request[PRINCIPAL], which.uid, statuses=which.status, task=which.task
+        request[PRINCIPAL], which.uid, statuses=which.status, task=which.task, group=which.group
     )
     return json_response({"users": users, "exact": sum(users.values()) < COUNT_MAX})
+
+
+class CalendarQuery(Query):
+    """Selects schedules of one user or of all."""
+
+    uid: OneOrAll = None
+
+
+async def calendar(request: web.Request) -> web.Response:
+    """What schedules are to do within the next seven days."""
+    which = query(request, CalendarQuery)
+    async with in_line(request, request.app[LOAD].reads):
+        found = await request.app[SCHEDULES].week(request[PRINCIPAL], which.uid)
+    return json_response(
+        [
+            {
+                "uid": key.uid,
+                "name": key.name,
+                "times": [instant(at) for at in week.times],
+                "more": week.more,
+            }
+            for key, week in found
+        ]
+    )
 
 
 class JobQuery(Query):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from scheduler.core.access.principal import Principal, Right, may, may_for_all
-from scheduler.core.job import Status
+from scheduler.core.job import Job, Status
 from scheduler.core.statistics import CountSample, Quantiles, Statistics
 from scheduler.service.documents import instant
 from scheduler.service.lookup import AHEAD_MAX, Around
@@ -28,7 +28,18 @@ def principal_document(principal: Principal) -> dict[str, Any]:
 
 def around_document(around: Around) -> dict[str, Any]:
     """What stands around a job; `ahead` is up to `ahead_max` exact."""
-    return {"ahead": around.ahead, "ahead_max": AHEAD_MAX, "reruns": around.reruns}
+    return {
+        "ahead": around.ahead,
+        "ahead_max": AHEAD_MAX,
+        "reruns": around.reruns,
+        "before": [_neighbour(job) for job in around.before],
+        "behind": [_neighbour(job) for job in around.behind],
+        "behind_more": around.behind_more,
+    }
+
+
+def _neighbour(job: Job) -> dict[str, Any]:
+    return {"id": job.id, "task": job.task, "status": job.status}
 
 
 def statistics_document(statistics: Statistics) -> dict[str, Any]:

@@ -18,6 +18,7 @@ DATA: Final[Mapping[str, tuple[View, Right]]] = {
     "overview": (data.overview, Right.READ),
     "samples": (data.samples, Right.READ),
     "unfinished": (data.unfinished, Right.CHANGE),
+    "calendar": (data.calendar, Right.READ),
     "job": (data.job, Right.READ),
     "find": (data.find, Right.READ),
     "nodes": (data.nodes, Right.OPERATE),

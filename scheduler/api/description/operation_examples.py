@@ -61,7 +61,22 @@ PAUSED: Final = {
         "pause": {name: PAUSE[name] for name in ("kind", "name", "reason", "by")},
     },
 }
+NO_NODE: Final = {**QUEUED, "waits": {"for": "no_node", "until": None}, "needs": ["gpu"]}
+AFTER: Final = {
+    **QUEUED,
+    "id": RERUN_ID,
+    "eligible_at": None,
+    "waits": {"for": "after", "until": None},
+    "after": [{"id": ID, "ref": "a"}],
+    "after_if": "success",
+    "group": "nightly",
+}
 RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
+SCHEDULED: Final = {
+    **QUEUED,
+    "schedule": "nightly",
+    "scheduled_for": "2026-11-23T01:00:00.000Z",
+}
 TRIED_AGAIN: Final = {
     **QUEUED,
     "attempt": 1,
@@ -115,6 +130,7 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "reason": "wrong input",
     "grace_s": 5,
     "children": True,
+    "group": "nightly",
     "log": True,
     "data": False,
     "last_event_id": "1795939427123-2.0~900000000",
@@ -143,8 +159,20 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         },
         "in ten minutes": {**NEW, "delay_s": 600},
         "tried again": {**NEW, "max_attempts": 5},
+        "where a GPU is": {**NEW, "needs": ["gpu"]},
+        "one after the other": [
+            {**NEW, "ref": "a", "group": "nightly"},
+            {**NEW, "after": ["#a"], "group": "nightly"},
+        ],
+        "after what is there": {**NEW, "after": [ID], "after_if": "end"},
     },
-    ("submit", 202): {"one": QUEUED, "later": HELD, "paused": PAUSED},
+    ("submit", 202): {
+        "one": QUEUED,
+        "later": HELD,
+        "paused": PAUSED,
+        "no node": NO_NODE,
+        "after another": AFTER,
+    },
     ("change_job", None): {
         "at once": {"run_at": None},
         "first of all": {"priority": 86400},
@@ -178,6 +206,19 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         "for good": {},
         "until a time": {"reason": PAUSE["reason"], "until": "2026-11-24T07:00:00+01:00"},
     },
+    ("put_schedule", None): {
+        "every night": BY_SCHEMA["ScheduleOrder"],
+        "every ten minutes": {"task": "task1", "every_s": 600, "overlap": "queue_one"},
+        "on workdays, made up for": {
+            "task": "report",
+            "cron": "30 8 * * MON-FRI",
+            "timezone": "America/New_York",
+            "misfire": "all",
+            "catchup_s": 86400,
+        },
+    },
+    ("run_schedule", 202): {"one": SCHEDULED},
+    ("backfill_schedule", 202): {"one": [SCHEDULED]},
     ("list_tokens", 200): {"newest first": [TOKEN]},
     ("revoke_token", 200): {"revoked": {**TOKEN, "revoked_at": "2026-11-24T09:30:00.000Z"}},
     ("list_audit", 200): {"newest first": [AUDIT]},

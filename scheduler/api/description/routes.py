@@ -21,11 +21,13 @@ from scheduler.api.problems import (
     JOB_ENDED,
     NO_SUCH_JOB,
     NO_SUCH_PAUSE,
+    NO_SUCH_SCHEDULE,
     NO_SUCH_TOKEN,
     NOT_JSON,
     NOT_OVER,
     NOT_QUEUED,
     NOT_READY,
+    OVERLAPS,
     PARENT_ABORTED,
     QUOTA_EXCEEDED,
     TOO_LARGE,
@@ -39,13 +41,14 @@ from scheduler.api.requests.models import (
     AbortOrder,
     AbortQuery,
     EventsQuery,
+    GroupPath,
     JobChange,
     JobPath,
     ListAllQuery,
     ListQuery,
     Login,
     LogQuery,
-    MatchQuery,
+    MatchGroupQuery,
     NewJob,
     TokenOrder,
     TokenPath,
@@ -57,6 +60,13 @@ from scheduler.api.requests.models import (
 from scheduler.api.requests.pauses import PauseOrder, PausePath, PausesQuery
 from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.reruns import RerunAllOrder, RerunOrder
+from scheduler.api.requests.schedules import (
+    BackfillOrder,
+    PreviewOrder,
+    ScheduleOrder,
+    SchedulePath,
+    SchedulesQuery,
+)
 from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.reserved import RESERVED
 from scheduler.api.views import (
@@ -69,6 +79,7 @@ from scheduler.api.views import (
     order,
     pauses,
     reruns,
+    schedules,
     sessions,
     tokens,
 )
@@ -189,12 +200,21 @@ ROUTES: Final = (
         problems=(INVALID, UNAVAILABLE),
     ),
     Route(
+        method="GET",
+        path="/-/groups/{uid}/{group}",
+        function=jobs.get_group,
+        right=Right.READ,
+        path_parameters=GroupPath,
+        responses={200: ResponseDescription(description="How far it is", shape=shapes.Group)},
+        problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
         method="DELETE",
         path="/{uid}",
         function=aborts.abort_jobs,
         right=Right.CHANGE,
         path_parameters=UserPath,
-        query=MatchQuery,
+        query=MatchGroupQuery,
         responses={
             200: ResponseDescription(description="How many there were", shape=shapes.Aborts)
         },
@@ -413,6 +433,112 @@ ROUTES: Final = (
             )
         },
         problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
+        method="PUT",
+        path="/-/schedules/{uid}/{name}",
+        function=schedules.put_schedule,
+        right=Right.CHANGE,
+        path_parameters=SchedulePath,
+        body=ScheduleOrder,
+        responses={
+            200: ResponseDescription(
+                description="The schedule, which was replaced", shape=shapes.Schedule
+            ),
+            201: ResponseDescription(description="The new schedule", shape=shapes.Schedule),
+        },
+        problems=(INVALID, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/schedules/{uid}/{name}",
+        function=schedules.get_schedule,
+        right=Right.READ,
+        path_parameters=SchedulePath,
+        responses={200: ResponseDescription(description="The schedule", shape=shapes.Schedule)},
+        problems=(INVALID, NO_SUCH_SCHEDULE, UNAVAILABLE),
+    ),
+    Route(
+        method="DELETE",
+        path="/-/schedules/{uid}/{name}",
+        function=schedules.delete_schedule,
+        right=Right.CHANGE,
+        path_parameters=SchedulePath,
+        responses={
+            200: ResponseDescription(
+                description="The schedule that was deleted", shape=shapes.Schedule
+            )
+        },
+        problems=(INVALID, NO_SUCH_SCHEDULE, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/schedules",
+        function=schedules.list_schedules,
+        right=Right.READ,
+        query=SchedulesQuery,
+        responses={
+            200: ResponseDescription(
+                description="The schedules",
+                shape=list[shapes.Schedule],
+                headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
+            )
+        },
+        problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
+        method="POST",
+        path="/-/schedules/{uid}/{name}/run",
+        function=schedules.run_schedule,
+        right=Right.CHANGE,
+        path_parameters=SchedulePath,
+        headers={
+            IDEMPOTENCY_KEY: "1 to 200 visible ASCII characters: the same key gives the same job"
+        },
+        patterns={IDEMPOTENCY_KEY: KEY_PATTERN},
+        responses={
+            202: ResponseDescription(
+                description="The new job", shape=shapes.Job, headers={"Location": "its path"}
+            )
+        },
+        problems=(
+            INVALID,
+            NO_SUCH_SCHEDULE,
+            OVERLAPS,
+            CONFLICT,
+            QUOTA_EXCEEDED,
+            UNAVAILABLE,
+        ),
+    ),
+    Route(
+        method="POST",
+        path="/-/schedules/{uid}/{name}/backfill",
+        function=schedules.backfill_schedule,
+        right=Right.CHANGE,
+        path_parameters=SchedulePath,
+        body=BackfillOrder,
+        responses={
+            202: ResponseDescription(description="The new jobs", shape=list[shapes.Job]),
+        },
+        problems=(
+            INVALID,
+            NO_SUCH_SCHEDULE,
+            QUOTA_EXCEEDED,
+            TOO_LARGE,
+            NOT_JSON,
+            UNAVAILABLE,
+        ),
+    ),
+    Route(
+        method="POST",
+        path="/-/schedules/preview",
+        function=schedules.preview_schedule,
+        right=Right.READ,
+        body=PreviewOrder,
+        responses={
+            200: ResponseDescription(description="The next occurrences", shape=shapes.Preview)
+        },
+        problems=(INVALID, TOO_LARGE, NOT_JSON),
     ),
     Route(
         method="POST",

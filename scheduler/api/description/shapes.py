@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import ActorKind, Role
+from scheduler.core.dependencies.declaration import PREDECESSORS_MAX, AfterIf
 from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, Status
 from scheduler.core.pause import PauseKind
+from scheduler.core.schedules.schedule import Misfire, Overlap, SkipReason
 from scheduler.core.webhook import CallStatus, Event
+from scheduler.service.lookup import SUCCESSORS_SHOWN_MAX
 
 Instant = Annotated[
     str,
@@ -117,12 +120,19 @@ class Waits(Shape):
         Field(
             alias="for",
             description="`run_at`: its time has not come; `retry`: an attempt failed, and the next "
-            "one comes after a pause; `paused`: its handler or its user is paused; further ones "
-            "may follow",
+            "one comes after a pause; `paused`: its handler or its user is paused; `quota`: its "
+            "user runs as many jobs as he may; `no_node`: no live node knows its handler and has "
+            "the labels that it needs; `limit`: as many jobs of its handler run as may; "
+            "`throttle`: as many of them have begun as may for now; "
+            "`after`: jobs that it comes after are not over; further ones may follow",
         ),
     ]
     until: Annotated[
-        Instant | None, Field(description="when that ends by itself; null where it does not")
+        Instant | None,
+        Field(
+            description="when that ends by itself; null where it does not. For `throttle`, a time "
+            "before which it does not begin"
+        ),
     ]
     pause: Annotated[
         WaitsForPause | None, Field(description="of a paused job, the pause that ends last")
@@ -138,6 +148,73 @@ class Pause(Shape):
     until: Annotated[Instant | None, Field(description="when it ends by itself; null: never")]
     paused_at: Annotated[Instant, Field(description="since when, by the store's clock")]
     by: Annotated[str | None, Field(description="who asked for it; null without `[auth]`")]
+
+
+class Occurrence(Shape):
+    """What became of an occurrence of a schedule, or of several that were missed together."""
+
+    scheduled_for: Annotated[Instant, Field(description="of several, the last one")]
+    at: Annotated[Instant, Field(description="when this was decided")]
+    job: Annotated[Id | None, Field(description="the job that it became; null: it was skipped")]
+    status: Annotated[
+        Status | None, Field(description="of the job; null where it is skipped, or deleted by now")
+    ]
+    skipped: Annotated[
+        SkipReason | None,
+        Field(
+            description="`missed`: no node was there in time; `overlap`: an earlier job was not "
+            "over; `paused`: its handler or user was; `quota`: its user had too many queued jobs"
+        ),
+    ]
+    count: Annotated[int, Field(description="of how many it tells; up to 1,000 are counted")]
+
+
+class Schedule(Shape):
+    """A schedule, which makes jobs at set times."""
+
+    uid: str
+    name: str
+    task: str
+    data: Annotated[Any, Field(description="of each of its jobs")]
+    hook: str | None
+    cron: Annotated[str | None, Field(description="null where it has `every_s`")]
+    every_s: Annotated[int | None, Field(description="null where it has `cron`")]
+    timezone: Annotated[str, Field(description="the zone whose clocks `cron` means")]
+    start_at: Instant | None
+    end_at: Instant | None
+    jitter_s: float
+    misfire: Misfire
+    catchup_s: float
+    overlap: Overlap
+    paused: bool
+    note: str | None
+    priority: int
+    max_attempts: int | None
+    set_by: Annotated[str | None, Field(description="who set it last; null without `[auth]`")]
+    created_at: Instant
+    changed_at: Instant
+    next: Annotated[
+        list[Instant],
+        Field(description="its next 5 occurrences; none while it is paused", max_length=5),
+    ]
+    recent: Annotated[
+        list[Occurrence],
+        Field(description="its last 10 occurrences, newest first; none in lists", max_length=10),
+    ]
+
+
+class Preview(Shape):
+    """When a schedule would have its next occurrences."""
+
+    next: list[Instant]
+    local: Annotated[
+        list[str],
+        Field(description="the same on the clocks of the zone, each with its offset"),
+    ]
+    explained: Annotated[str, Field(description="what it means, in a sentence")]
+    notes: Annotated[list[str], Field(description="what is easily mistaken about it")]
+    timezone: str
+    tzdata: Annotated[str, Field(description="the release of the rules of time zones")]
 
 
 class Attempt(Shape):
@@ -160,6 +237,13 @@ class Attempt(Shape):
             description="its message is cut to 1,000 characters; the job's log has the traceback"
         ),
     ]
+
+
+class Predecessor(Shape):
+    """A job that has to be over before another one begins."""
+
+    id: Id
+    ref: Annotated[str | None, Field(description="what the request of both called it")]
 
 
 class JobOutline(Shape):
@@ -211,8 +295,37 @@ class JobOutline(Shape):
         bool,
         Field(description="whether its hook is called when it is tried again"),
     ]
+    needs: Annotated[
+        list[str],
+        Field(description="the labels that a node must have to run it, with those of its handler"),
+    ]
+    schedule: Annotated[
+        str | None,
+        Field(description="the user's schedule that made it, which may be deleted by now"),
+    ]
+    scheduled_for: Annotated[
+        Instant | None, Field(description="the occurrence of the schedule that it is")
+    ]
     attempts: Annotated[
         list[Attempt], Field(description="the last 20, with the one that runs", max_length=20)
+    ]
+    after: Annotated[
+        list[Predecessor],
+        Field(description="the jobs that it waits, or waited, for", max_length=PREDECESSORS_MAX),
+    ]
+    after_if: Annotated[
+        AfterIf | None, Field(description="how these have to end; null where there are none")
+    ]
+    successors: Annotated[
+        list[Id] | None,
+        Field(
+            description="the first jobs that wait, or waited, for it: only in the answer about one "
+            "job; null where no job ever did",
+            max_length=SUCCESSORS_SHOWN_MAX,
+        ),
+    ]
+    group: Annotated[
+        str | None, Field(description="the name by which it is listed, counted and aborted")
     ]
 
 
@@ -236,6 +349,30 @@ class HookCall(Shape):
     ]
     created_at: Instant
     due_at: Annotated[Instant | None, Field(description="when it is tried next at the latest")]
+
+
+class GroupCounts(Shape):
+    """How many jobs have each status."""
+
+    queued: int
+    running: int
+    successful: int
+    terminated: int
+    aborted: int
+
+
+class Group(Shape):
+    """How far a group of a user's jobs is."""
+
+    uid: str
+    group: str
+    jobs: Annotated[int, Field(description="how many there are")]
+    ended: Annotated[int, Field(description="how many of them are final")]
+    is_exact: Annotated[bool, Field(description="false: there are more of a status, uncounted")]
+    counts: GroupCounts
+    held: Annotated[
+        int, Field(description="how many of the queued ones wait for something else than a worker")
+    ]
 
 
 class Aborts(Shape):
@@ -314,6 +451,25 @@ class TaskRetry(Shape):
     on: Annotated[list[str], Field(description="kinds of failure, and classes of exceptions")]
 
 
+class TaskLimit(Shape):
+    """How many jobs of a handler run at once, for each key."""
+
+    jobs_max: Annotated[int, Field(description="how many")]
+    by: Annotated[
+        list[str],
+        Field(description="what makes the key: `task`, `uid`, JSON pointers into a job's `data`"),
+    ]
+
+
+class TaskThrottle(Shape):
+    """How many jobs of a handler begin within a time, for each key."""
+
+    jobs_max: Annotated[int, Field(description="how many")]
+    per_s: Annotated[float, Field(description="within how many seconds")]
+    burst: Annotated[int, Field(description="how many may begin at once")]
+    by: Annotated[list[str], Field(description="what makes the key, as in `limit`")]
+
+
 class Task(Shape):
     """A handler."""
 
@@ -324,6 +480,11 @@ class Task(Shape):
     memory_bytes: Annotated[int | None, Field(description="memory of each process of a job")]
     on_abort: Annotated[bool, Field(description="whether it undoes what an aborted job did")]
     retry: Annotated[TaskRetry | None, Field(description="null: its jobs are not tried again")]
+    needs: Annotated[
+        list[str], Field(description="the labels that a node must have to run its jobs")
+    ]
+    limit: Annotated[list[TaskLimit], Field(description="empty: any number runs at once")]
+    throttle: Annotated[TaskThrottle | None, Field(description="null: they begin at any time")]
     loaded_at: Annotated[Instant, Field(description="when this node loaded its handlers")]
 
 
@@ -337,7 +498,14 @@ class Node(Shape):
     running: Annotated[int, Field(description="jobs it was running at its last heartbeat")]
     tasks: list[str]
     started_at: Instant
+    tzdata: Annotated[
+        str | None, Field(description="the release of the rules of time zones that it knows")
+    ]
     paused: Annotated[Pause | None, Field(description="null where it takes jobs")]
+    labels: Annotated[list[str], Field(description="what jobs may need")]
+    only: Annotated[
+        list[str], Field(description="it takes only jobs that need one of these; empty: all")
+    ]
 
 
 class Token(Shape):

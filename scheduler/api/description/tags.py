@@ -20,9 +20,10 @@ ABORTS: Final = Tag("Aborts", "End jobs with everything that they started, and g
 WATCHING: Final = Tag("Watching", "Follow jobs while they run: events and logs.")
 TOKENS: Final = Tag("Tokens", "Say who may use the API, and for which users; see who did what.")
 PAUSES: Final = Tag("Pauses", "Let no attempt begin of a handler or a user, or on a node.")
+SCHEDULES: Final = Tag("Schedules", "Have jobs made at set times, each occurrence once.")
 NODE: Final = Tag("Node", "Look at the node: health, handlers, metrics, and pages for browsers.")
 
-TAGS: Final = (JOBS, ABORTS, WATCHING, PAUSES, TOKENS, NODE)
+TAGS: Final = (JOBS, ABORTS, WATCHING, SCHEDULES, PAUSES, TOKENS, NODE)
 BY_MODULE: Final[Mapping[str, Tag]] = {
     "scheduler.api.views.jobs": JOBS,
     "scheduler.api.views.order": JOBS,
@@ -30,6 +31,7 @@ BY_MODULE: Final[Mapping[str, Tag]] = {
     "scheduler.api.views.aborts": ABORTS,
     "scheduler.api.views.events": WATCHING,
     "scheduler.api.views.job_logs": WATCHING,
+    "scheduler.api.views.schedules": SCHEDULES,
     "scheduler.api.views.pauses": PAUSES,
     "scheduler.api.views.tokens": TOKENS,
     "scheduler.api.views.sessions": TOKENS,

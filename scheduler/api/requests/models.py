@@ -22,22 +22,30 @@ from pydantic import (
     TypeAdapter,
     ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests import cursor
 from scheduler.api.requests.checking import EXPLAINED
 from scheduler.api.requests.order_fields import (
+    AfterIfField,
+    AfterNames,
     DelayS,
+    Group,
+    GroupName,
     HookRetries,
     MaxAttempts,
+    Needs,
     Priority,
+    Ref,
     RunAt,
     StartWithinS,
 )
 from scheduler.api.reserved import RESERVED, STEPS, why_reserved
 from scheduler.core.access.principal import PATTERN, Role
 from scheduler.core.access.token import ID
+from scheduler.core.dependencies.declaration import AfterIf
 from scheduler.core.job import AT_ONCE, Order, Status, Until, meant
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
@@ -264,6 +272,11 @@ class NewJob(Body):
     start_within_s: StartWithinS = None
     max_attempts: MaxAttempts = None
     hook_retries: HookRetries = False
+    needs: Needs = ()
+    ref: Ref = None
+    after: AfterNames = ()
+    after_if: AfterIfField = AfterIf.SUCCESS
+    group: Group = None
 
     @property
     def order(self) -> Order:
@@ -352,6 +365,12 @@ class UserPath(Query):
     uid: Uid
 
 
+class GroupPath(UserPath):
+    """The group in a path."""
+
+    group: GroupName
+
+
 class JobPath(UserPath):
     """The job in a path. An id that is not a UUID passes here: there is just no such job."""
 
@@ -380,6 +399,12 @@ class MatchQuery(Query):
     task: TaskFilter = None
 
 
+class MatchGroupQuery(MatchQuery):
+    """Selects a user's jobs; without parameters, all of them."""
+
+    group: Group = None
+
+
 class ListQuery(MatchQuery):
     """Selects a user's jobs, page by page."""
 
@@ -393,12 +418,21 @@ class ListQuery(MatchQuery):
     data: Annotated[
         bool, Field(description="true or false: whether to list jobs with their data and result")
     ] = True
+    group: Group = None
 
 
 class ListAllQuery(ListQuery):
     """Selects jobs of all users, or of one, page by page."""
 
-    uid: OneOrAll = None
+    uid: Annotated[OneOrAll, Field(validate_default=True)] = None
+
+    @field_validator("uid")
+    @classmethod
+    def _of_group(cls, uid: str | None, info: ValidationInfo) -> str | None:
+        if uid is None and info.data.get("group") is not None:
+            why = "a group is one user's: name the user, too"
+            raise PydanticCustomError(EXPLAINED, "{why}", {"why": why})
+        return uid
 
 
 class EventsQuery(Query):

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests.checking import EXPLAINED
+from scheduler.core.dependencies.declaration import PREDECESSORS_MAX, REF, AfterIf
 from scheduler.core.job import PRIORITY_MAX
+from scheduler.core.places.labels import LABEL_PATTERN, LABEL_WORDS, NEEDS_MAX, is_label, needs
 from scheduler.core.retries.declaration import ATTEMPTS_MAX
 
 YEAR_S: Final = 366 * 86_400
@@ -18,6 +28,11 @@ YEAR_S: Final = 366 * 86_400
 YEAR: Final = timedelta(seconds=YEAR_S)
 START_WITHIN_S_MIN: Final = 0.001
 """The store keeps milliseconds."""
+REF_PATTERN: Final = r"[A-Za-z0-9._-]{1,100}"
+GROUP_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
+_PREDECESSOR: Final = re.compile(
+    rf"^({REF}{REF_PATTERN}|[0-9A-Fa-f]{{8}}(-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}})$"
+)
 _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?")
 
 
@@ -46,6 +61,15 @@ def time_within_a_year(value: object) -> object:
     if at > datetime.now(UTC) + YEAR:
         raise _explained("it is more than a year ahead")
     return at
+
+
+def _in_order(value: object) -> object:
+    """An array of labels, in order and each once."""
+    if not isinstance(value, list):
+        return value
+    if not all(map(is_label, value)):
+        raise ValueError(value)
+    return needs(value)
 
 
 def _instead(value: float | None, info: ValidationInfo) -> float | None:
@@ -100,6 +124,22 @@ MaxAttempts = Annotated[
         f"handler says: a whole number from 1 to {ATTEMPTS_MAX}"
     ),
 ]
+Needs = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_in_order),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "maxItems": NEEDS_MAX,
+            "items": {"type": "string", "pattern": LABEL_PATTERN},
+        }
+    ),
+    Field(
+        max_length=NEEDS_MAX,
+        description="the labels that a node must have to run the job, beside those of its handler: "
+        f"an array of at most {NEEDS_MAX}, each of {LABEL_WORDS}",
+    ),
+]
 HookRetries = Annotated[
     bool,
     AfterValidator(_beside_hook),
@@ -108,3 +148,70 @@ HookRetries = Annotated[
         "each attempt that failed and is followed by another one; only together with hook"
     ),
 ]
+
+
+def _after_if(value: object) -> object:
+    return AfterIf(value) if isinstance(value, str) and value in set(AfterIf) else value
+
+
+def _names(value: object) -> object:
+    """An array of texts, each at most once; a job is named by its id in lower case."""
+    if not isinstance(value, list):
+        return value
+    names = []
+    for number, name in enumerate(value):
+        if not isinstance(name, str) or not _PREDECESSOR.fullmatch(name):
+            raise _explained(f"its item {number} is no id of a job and no # with a ref behind it")
+        names.append(name if name.startswith(REF) else name.lower())
+    if len(names) > PREDECESSORS_MAX:
+        raise _explained(f"these are {len(names)} jobs")
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise _explained(f"{name} is named more than once")
+    return tuple(names)
+
+
+def _no_step(text: str | None) -> str | None:
+    if text in {".", ".."}:
+        raise _explained("in a path it would mean a step")
+    return text
+
+
+Ref = Annotated[
+    Annotated[str, StringConstraints(pattern=rf"^{REF_PATTERN}$")] | None,
+    Field(
+        description="what jobs behind it in the same request call this job in their after: 1 to "
+        "100 letters, digits, '.', '_' and '-'"
+    ),
+]
+AfterNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_names),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "maxItems": PREDECESSORS_MAX,
+            "uniqueItems": True,
+            "items": {"type": "string", "pattern": _PREDECESSOR.pattern},
+        }
+    ),
+    Field(
+        description="the jobs that this one waits for, all of its own user: an array of up to "
+        f"{PREDECESSORS_MAX} ids of jobs, and refs of jobs before it in the same request behind a #"
+    ),
+]
+AfterIfField = Annotated[
+    AfterIf,
+    BeforeValidator(_after_if),
+    Field(
+        description="how the jobs in after have to end: success (one that ends otherwise aborts "
+        "this job) or end (anyhow)"
+    ),
+]
+_GROUP_SAYS: Final = (
+    "a name by which this user's jobs are listed, counted and aborted together: 1 to 200 "
+    "characters without '/' and control characters, not starting with '-'"
+)
+_Name = Annotated[str, StringConstraints(pattern=GROUP_PATTERN), AfterValidator(_no_step)]
+GroupName = Annotated[_Name, Field(description=_GROUP_SAYS)]
+Group = Annotated[_Name | None, Field(description=_GROUP_SAYS)]

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from scheduler.api.requests.checking import checked, refusal, shown
-from scheduler.api.requests.models import JobPath, Query, UserPath
+from scheduler.api.requests.models import GroupPath, JobPath, Query, UserPath
 from scheduler.core.errors import Flaw, Invalid, NotFound
 
 Q = TypeVar("Q", bound=Query)
@@ -49,6 +49,16 @@ def user_in_path(request: web.Request) -> str:
         Invalid: it is not a valid uid.
     """
     return checked(UserPath, request.match_info, prefix="").uid
+
+
+def group_in_path(request: web.Request) -> tuple[str, str]:
+    """The uid and the group in a path.
+
+    Raises:
+        Invalid: one of them is not valid.
+    """
+    path = checked(GroupPath, request.match_info, prefix="")
+    return path.uid, path.group
 
 
 def job_in_path(request: web.Request) -> tuple[str, str]:

@@ -24,8 +24,10 @@ from scheduler.api.requests.checking import EXPLAINED
 from scheduler.api.requests.models import HOOK_CHARS_MAX, Body, Hook, Parent, Uid
 from scheduler.api.requests.order_fields import (
     DelayS,
+    Group,
     HookRetries,
     MaxAttempts,
+    Needs,
     Priority,
     RunAt,
     StartWithinS,
@@ -83,6 +85,8 @@ class RerunOrder(Body):
     start_within_s: StartWithinS = None
     max_attempts: MaxAttempts = None
     hook_retries: HookRetries = False
+    needs: Needs = ()
+    group: Group = None
 
     def changes(self, *, data_bytes_max: int) -> Mapping[str, Any]:
         """The fields that were given.

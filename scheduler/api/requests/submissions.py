@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
 from scheduler.api.requests.checking import FLAWS_MAX, checked, choice, refusal, shown
 from scheduler.api.requests.models import NewJob
+from scheduler.core.dependencies.declaration import EDGES_MAX, REF
 from scheduler.core.errors import Flaw, Invalid, TooLarge
 from scheduler.core.job import AT_ONCE, JobRequest, JsonText, Order
 from scheduler.core.tasks import Tasks
@@ -47,6 +49,8 @@ class Intake:
         self._digest = sha256(b"array" if several else b"object") if digested else None
         self._flaws: list[Flaw] = []
         self._taken = 0
+        self._refs: dict[str, _Named] = {}
+        self._edges = 0
 
     def take(self, body: object) -> bool:
         """Take the next job; False once enough is wrong, so that no more is looked at.
@@ -58,10 +62,13 @@ class Intake:
         self._taken += 1
         try:
             job = self._checked_job(body, pointer)
+            self._check_order(job, pointer)
             if not self._flaws:
                 self._keep(job, pointer)
         except Invalid as invalid:
             self._flaws += invalid.flaws
+            if isinstance(body, dict) and isinstance(ref := body.get("ref"), str):
+                self._refs.setdefault(ref, _Named(pointer, None))
         return len(self._flaws) < FLAWS_MAX
 
     def require_sound(self) -> None:
@@ -91,6 +98,42 @@ class Intake:
             raise refusal([unknown_task(job.task, self._tasks, pointer)])
         return job
 
+    def _check_order(self, job: NewJob, pointer: str) -> None:
+        """Go on only if the refs of a job are of jobs before it, and its own is of no other.
+
+        So no job can wait for itself, in however many steps.
+        """
+        flaws = list[Flaw]()
+        for number, name in enumerate(job.after):
+            if name.startswith(REF):
+                named = self._refs.get(name.removeprefix(REF))
+                flaws += _of_ref(name, named, job, f"{pointer}/after/{number}")
+        self._edges += len(job.after)
+        if self._edges > EDGES_MAX:
+            detail = f"with it, the jobs of this request wait for {self._edges} jobs"
+            flaws.append(Flaw(f"{pointer}/after", f"{detail}; allowed: {EDGES_MAX} in all"))
+        if job.ref is not None and (other := self._refs.get(job.ref)) is not None:
+            detail = f"got {shown(job.ref)}, which is the ref of {other.pointer or '/'} already"
+            flaws.append(Flaw(f"{pointer}/ref", f"{detail}; allowed: one for each job"))
+        elif job.ref is not None:
+            self._refs[job.ref] = _Named(pointer, job.uid)
+        if flaws:
+            raise refusal(flaws)
+
+    def without_predecessors(self, missing: Collection[str]) -> Invalid:
+        """The refusal of a request whose jobs are to wait for some that are not there."""
+        flaws = [
+            Flaw(
+                f"{f'/{index}' if self.several else ''}/after/{number}",
+                f"the user {shown(job.uid)} has no job {name}; allowed: ids of his jobs, and refs "
+                "of jobs before it in the same request behind a #",
+            )
+            for index, job in enumerate(self.submissions)
+            for number, name in enumerate(job.order.after)
+            if name in missing
+        ]
+        return refusal(flaws[:FLAWS_MAX])
+
     def _keep(self, job: NewJob, pointer: str) -> None:
         self.submissions.append(
             submission(job, pointer=pointer, data_bytes_max=self._data_bytes_max)
@@ -100,6 +143,25 @@ class Intake:
             self._digest.update(orjson.dumps(job.data, option=orjson.OPT_SORT_KEYS))
             if (order := job.order) != AT_ONCE:  # else the digest of earlier versions
                 self._digest.update(orjson.dumps(_chosen(order)))
+
+
+class _Named(NamedTuple):
+    """A job that others of the request may name."""
+
+    pointer: str
+    uid: str | None
+    """None where the job itself is not valid: then nobody is told of what follows from that."""
+
+
+def _of_ref(name: str, named: _Named | None, job: NewJob, pointer: str) -> Sequence[Flaw]:
+    """What is wrong with a ref that a job waits for."""
+    if named is None:
+        detail = f"there is no job with the ref {shown(name.removeprefix(REF))} before this one"
+        return [Flaw(pointer, f"{detail} in the request; allowed: refs of those before it")]
+    if named.uid not in {None, job.uid}:
+        detail = f"{shown(name)} is a job of {shown(named.uid)}"
+        return [Flaw(pointer, f"{detail}; allowed: jobs of {shown(job.uid)}")]
+    return []
 
 
 def require_number(number: int, bulk_jobs_max: int, *, more: bool = False) -> None:

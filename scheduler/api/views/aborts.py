@@ -17,7 +17,7 @@ from scheduler.api.limits.lasting import waiting
 from scheduler.api.problems import JOB_ENDED, problem
 from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
-from scheduler.api.requests.models import AbortOrder, AbortQuery, MatchQuery, WaitQuery
+from scheduler.api.requests.models import AbortOrder, AbortQuery, MatchGroupQuery, WaitQuery
 from scheduler.api.requests.queries import job_id, job_in_path, query, user_in_path
 from scheduler.api.state import PRINCIPAL, SERVICE
 from scheduler.core.errors import Flaw
@@ -76,9 +76,9 @@ async def abort_jobs(request: web.Request) -> web.Response:
 
     Jobs that are submitted meanwhile may be left: ask again until nothing is aborted.
     """
-    uid, which = user_in_path(request), query(request, MatchQuery)
+    uid, which = user_in_path(request), query(request, MatchGroupQuery)
     aborts = await request.app[SERVICE].abort_all(
-        request[PRINCIPAL], uid, statuses=which.status, task=which.task
+        request[PRINCIPAL], uid, statuses=which.status, task=which.task, group=which.group
     )
     return json_response({"aborted": aborts.aborted, "aborting": aborts.aborting})
 

@@ -14,12 +14,35 @@ from scheduler.api.rate_limit_headers import rate_limit_headers
 from scheduler.api.requests import cursor
 from scheduler.api.requests.intake import read_jobs
 from scheduler.api.requests.models import ListAllQuery, ListQuery, Query, WaitQuery
-from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
+from scheduler.api.requests.needs import require_places
+from scheduler.api.requests.queries import (
+    group_in_path,
+    idempotency_key,
+    job_in_path,
+    query,
+    user_in_path,
+)
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LOAD, PATH_PREFIX, PAUSES, PRINCIPAL, QUOTAS, SERVICE
+from scheduler.api.state import (
+    LOAD,
+    LOOKUP,
+    PATH_PREFIX,
+    PAUSES,
+    PLACES,
+    PRINCIPAL,
+    QUOTAS,
+    SERVICE,
+)
 from scheduler.api.views.order import notice
+from scheduler.core.errors import NoSuchPredecessors
 from scheduler.core.job import Job
-from scheduler.service.documents import call_document, job_document, job_outline, usage_document
+from scheduler.service.documents import (
+    call_document,
+    group_document,
+    job_document,
+    job_outline,
+    usage_document,
+)
 from scheduler.service.service import JobPage
 
 
@@ -33,17 +56,24 @@ async def submit(request: web.Request) -> web.Response:
     query(request, Query)
     key = idempotency_key(request)
     intake = await read_jobs(request, digested=key is not None)
-    inserted, standings = await request.app[QUOTAS].submit(
-        request[PRINCIPAL],
-        intake.submissions,
-        idempotency_key=key,
-        fingerprint=intake.fingerprint,
-        traceparent=traceparent(request),
-    )
+    await require_places(request, intake.submissions, several=intake.several)
+    try:
+        inserted, standings = await request.app[QUOTAS].submit(
+            request[PRINCIPAL],
+            intake.submissions,
+            idempotency_key=key,
+            fingerprint=intake.fingerprint,
+            traceparent=traceparent(request),
+        )
+    except NoSuchPredecessors as error:
+        raise intake.without_predecessors(error.ids) from None
     told = request.app[PAUSES].told
     status = 202 if inserted.created else 200
     headers = rate_limit_headers(standings)
-    documents = [job_document(told(job)) for job in inserted.jobs]
+    jobs = inserted.jobs
+    if any(job.needs for job in jobs):
+        jobs = await request.app[PLACES].explained(jobs)
+    documents = [job_document(told(job)) for job in jobs]
     headers |= notice(inserted.jobs) if inserted.created else {}
     if intake.several:
         return json_response(documents, status=status, headers=headers)
@@ -70,6 +100,18 @@ async def get_usage(request: web.Request) -> web.Response:
     return json_response(usage_document(usage))
 
 
+async def get_group(request: web.Request) -> web.Response:
+    """Show how far a group of a user's jobs is: how many there are, and how many have ended.
+
+    A group is there as long as one of its jobs is: of an unknown one, all numbers are 0.
+    """
+    query(request, Query)
+    uid, group = group_in_path(request)
+    async with in_line(request, request.app[LOAD].reads):
+        found = await request.app[LOOKUP].group(request[PRINCIPAL], uid, group)
+    return json_response(group_document(found))
+
+
 async def list_all_jobs(request: web.Request) -> web.Response:
     """List the jobs of all users, or of one, newest first; the older ones as for one user.
 
@@ -87,12 +129,14 @@ async def _listed(request: web.Request, uid: str | None, wanted: ListQuery) -> w
             statuses=wanted.status,
             task=wanted.task,
             parent=wanted.parent,
+            group=wanted.group,
             before_id=wanted.after,
             limit=wanted.limit,
         )
         documented = job_document if wanted.data else job_outline
         told = request.app[PAUSES].told
         explained = await request.app[QUOTAS].explained(page.jobs)
+        explained = await request.app[PLACES].explained(explained)
         documents = [documented(told(job)) for job in explained]
         return json_response(documents, headers=_next(request, page))
 
@@ -115,8 +159,10 @@ async def get_job(request: web.Request) -> web.Response:
 
 
 async def _told(request: web.Request, job: Job) -> web.Response:
-    (explained,) = await request.app[QUOTAS].explained([job])
-    return json_response(job_document(request.app[PAUSES].told(explained)))
+    explained = await request.app[QUOTAS].explained([job])
+    (explained_job,) = await request.app[PLACES].explained(explained)
+    explained_job = await request.app[LOOKUP].with_successors(explained_job)
+    return json_response(job_document(request.app[PAUSES].told(explained_job)))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:

@@ -17,6 +17,7 @@ from scheduler.api.requests.bodies import read_optional, read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.intake import parsed
 from scheduler.api.requests.models import Query
+from scheduler.api.requests.needs import require_labels
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query
 from scheduler.api.requests.reruns import RerunAllOrder, RerunOrder, fingerprint
 from scheduler.api.requests.submissions import unknown_task
@@ -44,6 +45,8 @@ async def rerun_job(request: web.Request) -> web.Response:
     if not isinstance(body, dict):
         raise refusal([Flaw("", f"got {shown(body)}; allowed: {ALLOWED}")])
     order = checked(RerunOrder, body, prefix="/")
+    if order.needs:
+        await require_labels(request, order.needs, "/needs")
     done = await request.app[RERUNS].rerun(
         request[PRINCIPAL],
         uid,

@@ -15,6 +15,7 @@ from scheduler.cli.options import (
     Delay,
     JobName,
     MaxAttempts,
+    Needs,
     Priority,
     RunAt,
     StartWithin,
@@ -83,6 +84,7 @@ def rerun(
     delay: Delay = None,
     start_within: StartWithin = None,
     max_attempts: MaxAttempts = None,
+    needs: Needs = None,
     uid: OfUser = None,
     task: TaskFilter = None,
     status: Statuses = None,
@@ -103,6 +105,7 @@ def rerun(
         "delay": delay,
         "start_within": KEPT if start_within is None else start_within,
         "max_attempts": KEPT if max_attempts is None else max_attempts,
+        "needs": KEPT if needs is None else needs,
     }
     which: dict[str, Any] = {
         "uid": uid,

@@ -11,6 +11,9 @@ effect. It never has the data of a job, and no secret.
     pause, resume                  the target is what is paused: its kind and name
     rerun                          one job, which is the target
     rerun_all                      what matched: one record, with the number of jobs
+    set_schedule, delete_schedule  the target is the name of the schedule
+    run_schedule                   the same, of a job that is made now
+    backfill_schedule              the same, with the number of jobs
 """
 
 from __future__ import annotations
@@ -42,6 +45,10 @@ class Action(StrEnum):
     RESUME = "resume"
     RERUN = "rerun"
     RERUN_ALL = "rerun_all"
+    SET_SCHEDULE = "set_schedule"
+    DELETE_SCHEDULE = "delete_schedule"
+    RUN_SCHEDULE = "run_schedule"
+    BACKFILL_SCHEDULE = "backfill_schedule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,10 +30,13 @@ class DirectStart(Protocol):
     other lost claim, and a job that was not claimed goes into the queue.
     """
 
-    def reserve(self, job_id: str, uid: str) -> AbstractContextManager[Reservation]:
+    def reserve(
+        self, job_id: str, uid: str, needs: Sequence[str]
+    ) -> AbstractContextManager[Reservation]:
         """Reserve an idle worker for a user's job, for the block in which it is stored.
 
-        None for users of whom only so many jobs may run: these are counted where jobs are claimed
-        that waited.
+        None for a job that needs labels which this node has not, or that it does not take; nor for
+        users of whom only so many jobs may run: these are counted where jobs are claimed that
+        waited.
         """
         ...

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from scheduler.core.change import Change
 from scheduler.core.job import WaitingJob
+from scheduler.core.places.labels import ANYWHERE
 
 
 class Share(NamedTuple):
@@ -46,9 +47,10 @@ class Queue(Protocol):
     Next are the ids enqueued `ahead`, and those that came back. Then always one of the user who has
     the fewest in flight for his weight, on all nodes together; among equals, the one who has waited
     longest since one of his came, or for whom none ever did. Of his it is the one with the least
-    `turn_ms`. An id is in the line of its user once, however often it is enqueued. Who has
-    `running_max` in flight is passed over until one of them ends, and who has any while `busy_max`
-    are in flight. Shares are hints like all else:
+    `turn_ms`. A node gets only ids of the lanes that it takes, in this order over all of them.
+    An id is in the line of its user once, however often it is enqueued. Who has `running_max` in
+    flight is passed over until one of them ends, and who has any while `busy_max` are in flight.
+    Shares are hints like all else:
     those known when a user's ids were enqueued last. The last starts of only the last ten thousand
     users are known.
     """
@@ -88,7 +90,7 @@ class Queue(Protocol):
         """Drop ids from this node's in-flight list."""
         ...
 
-    def hold(self, job_id: str, uid: str) -> None:
+    def hold(self, job_id: str, uid: str, *, lane: str = ANYWHERE) -> None:
         """Have an id in flight that was not dequeued: the job runs here for some other reason.
 
         It counts for its user within some seconds, and until `acknowledge`.

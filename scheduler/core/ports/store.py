@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -24,8 +25,12 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.ports.audit_log import AuditLog
+from scheduler.core.ports.dependency_store import DependencyStore
+from scheduler.core.ports.limiter_store import LimiterStore
 from scheduler.core.ports.pause_store import PauseStore
+from scheduler.core.ports.schedule_store import ScheduleStore
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.quotas.quota import Quota, Quotas, Use
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
@@ -88,6 +93,9 @@ class Store(Protocol):
 
     identity: str
     """A random id made with the database: by it nodes know whether they share a store."""
+    due: asyncio.Event
+    """Set where a call here has ended a job that others wait for: `dependencies.resolve` has work.
+    The promoter clears it, and calls of other nodes do not set it."""
 
     @property
     def tokens(self) -> TokenStore:
@@ -100,8 +108,23 @@ class Store(Protocol):
         ...
 
     @property
+    def dependencies(self) -> DependencyStore:
+        """What waits for other jobs, and groups of jobs."""
+        ...
+
+    @property
     def pauses(self) -> PauseStore:
         """What is paused: of that, nothing is claimed but clean-ups."""
+        ...
+
+    @property
+    def limiters(self) -> LimiterStore:
+        """What limits and throttles of handlers let through."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """What makes jobs at set times."""
         ...
 
     async def insert(
@@ -128,10 +151,15 @@ class Store(Protocol):
         these users had too many by them; a repetition is not. Concurrent calls for one user, from
         any node, count one after the other. Nothing else is refused by a quota, or counts anew.
 
+        A job that comes after others is held until they are over, also where they are over already:
+        `dependencies.resolve` lets it go. These are jobs of its user that are stored, or come
+        before it in `jobs`. A re-run waits for none.
+
         Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else.
 
         Raises:
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
+            NoSuchPredecessors: jobs that one comes after are not there, or not its user's.
             ParentAborted: the parent of a job is one of the same user that refuses children.
             QuotaExceeded: a user would have more queued jobs than its quota allows.
         """
@@ -183,32 +211,49 @@ class Store(Protocol):
         statuses: Collection[Status] = (),
         task: str | None = None,
         parent: str | None = None,
+        group: str | None = None,
         before_id: str | None = None,
         limit: int,
         bytes_max: int,
     ) -> Sequence[Job]:
         """A user's jobs with ids below `before_id`, newest first (by id, a UUIDv7).
 
-        Without `uid`, the jobs of all users. With `parent`, only its children. At most `limit`
-        jobs, and no more once their JSON texts together pass `bytes_max`; but always one where
-        there is one. Without `statuses`, all statuses match.
+        Without `uid`, the jobs of all users. With `parent`, only its children. With `group`, which
+        needs a `uid`, only those of the user's group. At most `limit` jobs, and no more once their
+        JSON texts together pass `bytes_max`; but always one where there is one. Without `statuses`,
+        all statuses match.
         """
         ...
 
-    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+    async def claim(
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
+    ) -> Sequence[Claim]:
         """Claim those of the jobs that wait: queued ones to run, aborted ones to clean up.
 
         A queued job becomes running: owner and node name are set, attempt and token grow by one,
         progress is emptied. A held job is not claimed, nor one that is to be ended by `expire`, nor
-        one that a pause covers, of its task, its user or the node. An aborted job with a pending
-        clean-up and without an owner only gets an owner and a new token, whatever is paused. The
-        answer leaves out all other jobs, and all jobs where `node_id` is not registered. Of
-        concurrent calls for one job exactly one gets it.
+        one that a pause covers, of its task, its user or the node. Nor is any that needs a label
+        which the node has not, or none of those that the node takes only. An aborted job with a
+        pending clean-up and without an owner only gets an owner and a new token, whatever is
+        paused. The answer leaves out all other jobs, those queued for one of `but_tasks`, which
+        `limiters.claim` is for, and all jobs where `node_id` is not registered. Of concurrent calls
+        for one job exactly one gets it.
         """
         ...
 
     async def claim_within(
-        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        quotas: Quotas,
+        but_tasks: Collection[str] = (),
     ) -> ClaimedWithin:
         """Claim jobs as `claim` does, but no more of a user than may run by his quota.
 
@@ -236,7 +281,8 @@ class Store(Protocol):
         is requested is not queued again: it becomes aborted instead, with the death of the
         settlement. One with `again` is remembered among the last attempts of the job; where that
         has a pause, an attempt is used up, and the job is held so long from now by the store's
-        clock. A job that becomes aborted and is undoable has its clean-up pending.
+        clock. With `unknown_s`, it is held as one that no node can take, and neither its turn nor
+        its deadline changes. A job that becomes aborted and is undoable has its clean-up pending.
         """
         ...
 
@@ -337,12 +383,13 @@ class Store(Protocol):
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
+        group: str | None = None,
         last_id: str | None = None,
         limit: int,
     ) -> Sequence[str]:
         """Ids of a user's queued and running jobs with no abort requested yet, oldest first.
 
-        Only ids up to `last_id`, inclusive.
+        Only ids up to `last_id`, inclusive; with `group`, only of that group.
         """
         ...
 
@@ -461,8 +508,18 @@ class Store(Protocol):
         """
         ...
 
-    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
-        """Users who have jobs that wait for a worker, `limit` at most, in an order of their uids.
+    async def lanes(self) -> Sequence[str]:
+        """The lanes in which jobs wait that need labels; see `places.labels`."""
+        ...
+
+    async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
+        """How many queued jobs wait in each of these lanes, counted up to a limit."""
+        ...
+
+    async def lines(
+        self, *, lane: str = ANYWHERE, after_uid: str = "", limit: int
+    ) -> Sequence[Line]:
+        """Users who have jobs that wait in a lane, `limit` at most, in an order of their uids.
 
         A job waits that is queued and not held, or whose clean-up is pending and has no owner.
         Users up to `after_uid` are left out: with the last uid of one answer the next one goes on.
@@ -470,12 +527,14 @@ class Store(Protocol):
         """
         ...
 
-    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
-        """Jobs of a user that wait for a worker, the next ones first."""
+    async def waiting_of(
+        self, uid: str, *, lane: str = ANYWHERE, limit: int
+    ) -> Sequence[WaitingJob]:
+        """Jobs of a user that wait in a lane, the next ones first."""
         ...
 
     def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
-        """All jobs that wait for a worker, by users in their turn, in pages of at most `page`."""
+        """All jobs that wait for a worker, by lanes and users in their turn, `page` at a time."""
         ...
 
     async def promote(self, *, limit: int) -> Sequence[WaitingJob]:
@@ -495,7 +554,7 @@ class Store(Protocol):
         ...
 
     async def next_due_s(self) -> float | None:
-        """In how many seconds `promote`, `expire` or `pauses.let_go` has something to do.
+        """In how many seconds one of `promote`, `expire`, `resolve` and `let_go` has work to do.
 
         None: nothing is known.
 
@@ -539,6 +598,8 @@ class Store(Protocol):
     async def ahead(self, job_id: str, *, uid: str, count_max: int) -> int | None:
         """How many of a user's queued jobs have their turn before one of them, up to a number.
 
+        Only those that need the same labels.
+
         None where it does not wait for a worker, or is not there. Held jobs are not counted, nor
         are clean-ups.
         """
@@ -556,6 +617,7 @@ class Store(Protocol):
         No more once their JSON texts and logs together pass `bytes_max`, so that one call does not
         delay the writes behind it, however large the jobs are; but always one where there is one.
         Their logs are deleted with them. A job is kept while its clean-up is pending, with or
-        without a time for the next try, or a call of its hook is due.
+        without a time for the next try, or a call of its hook is due, or a job that comes after it
+        has not ended.
         """
         ...

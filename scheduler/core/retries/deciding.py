@@ -40,6 +40,8 @@ class Ended(NamedTuple):
     progress: Progress | None = None
     rule: RetryRule | None = None
     """Of the handler; None where it has none."""
+    limited: bool = False
+    """Whether others may have waited for this end."""
 
 
 def another(ended: Ended, *, random: Random) -> Again | None:

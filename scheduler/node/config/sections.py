@@ -30,6 +30,7 @@ from pydantic.fields import FieldInfo
 from scheduler.api.access.hosts import AUTHORITY
 from scheduler.basics.sql_names import SCHEMA_WORDS, is_schema
 from scheduler.basics.urls import redacted
+from scheduler.core.places.labels import LABEL_WORDS, LABELS_MAX, Place, is_label, needs
 from scheduler.node.config.reading import HOSTS_ALLOWED, PORT_MAX, hosts
 
 
@@ -158,6 +159,27 @@ Networks = Annotated[
 ]
 
 
+def _labels(given: object) -> tuple[str, ...]:
+    """The environment may write them with commas between."""
+    found = [each.strip() for each in given.split(",")] if isinstance(given, str) else given
+    if found in ([], (), [""]):
+        return ()
+    if not isinstance(found, list | tuple) or not all(map(is_label, found)):
+        raise ValueError(given)
+    if len(found) > LABELS_MAX:
+        raise ValueError(given)
+    return needs(found)
+
+
+Labels = Annotated[
+    tuple[str, ...],
+    PlainValidator(_labels),
+    Words(
+        f'a list of at most {LABELS_MAX} labels, such as ["gpu", "zone=eu"]; each has {LABEL_WORDS}'
+    ),
+]
+
+
 class Section(BaseModel):
     """One `[section]` of the file. The docstring of a key is its line in docs/configuration.md."""
 
@@ -200,6 +222,22 @@ class NodeSection(Section):
     """a pool process is replaced after so many jobs; 0 = never"""
     share_processes: Flag = True
     """false: a pool process runs jobs of one user only, and is replaced for those of another"""
+    labels: Labels = ()
+    """what jobs may need of the node that runs them: `["gpu", "zone=eu"]`"""
+    only: Labels = ()
+    """the node takes only jobs that need one of these of its labels: `["gpu"]`; empty = all"""
+
+    @model_validator(mode="after")
+    def _only_what_it_has(self) -> Self:
+        for label in self.only:
+            if label not in self.labels:
+                raise ValueError(f"only has {label!r}, which is not among labels = {self.labels}")
+        return self
+
+    @property
+    def place(self) -> Place:
+        """Which jobs the node takes."""
+        return Place(self.labels, self.only)
 
 
 class HttpSection(Section):
@@ -290,6 +328,8 @@ class HandlersSection(Section):
     """a folder; every `*.py` in it, and in its sub-packages, is loaded"""
     files_dir: Folder = "files"
     """the shipped handlers read and write only below it"""
+    unknown_wait_s: float = Field(300.0, ge=0, le=2_592_000)
+    """how long a job waits whose handler no live node has; 0 = it ends at once"""
 
 
 class LimitsSection(Section):

@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from multiprocessing import resource_tracker, set_start_method
 from multiprocessing.connection import Connection
 from multiprocessing.queues import Queue
@@ -27,6 +28,7 @@ import orjson
 
 from scheduler.core.callback import Callback
 from scheduler.core.context import JobContext
+from scheduler.core.dependencies.results import NONE, EndedJobs
 from scheduler.core.errors import StartError
 from scheduler.core.handler import Handler
 from scheduler.core.retries.overruling import advice
@@ -290,6 +292,9 @@ class JobLoop:
             attempt=job["attempt"],
             hook=job["hook"],
             send=job_outbox.send,
+            throttled=handler.options.throttle is not None,
+            after=EndedJobs(after) if (after := job.get("after")) else NONE,
+            **_scheduled(job),
         )
         try:
             data = _parsed(job["data"])
@@ -320,6 +325,14 @@ class JobLoop:
 
 async def _awaited(result: Awaitable[object]) -> object:
     return await result
+
+
+def _scheduled(job: Mapping[str, str]) -> dict[str, Any]:
+    """Which occurrence of which schedule a job is; nothing of a job that is none."""
+    if "schedule" not in job:
+        return {}
+    at = datetime.fromisoformat(job["scheduled_for"])
+    return {"schedule": job["schedule"], "scheduled_for": at}
 
 
 def _named(job: Mapping[str, str | None]) -> Mapping[bytes, str | None]:

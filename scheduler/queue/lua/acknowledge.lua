@@ -10,5 +10,12 @@ for number = 2, #ARGV do
     end
 end
 add_loads(ended, -1)
-if wakes > 0 and not exists(users) then wakes = 0 end
-if woken + wakes > 0 then wake_up(wakes) end
+if wakes > 0 then
+    for _, name in ipairs(lanes_there()) do
+        enter(name)
+        if exists(users) then note_lane(wakes) end
+    end
+    enter(ANYWHERE)
+    if not exists(users) then wakes = 0 end
+end
+if wakes > 0 or wakes_some() then wake_up(wakes) end

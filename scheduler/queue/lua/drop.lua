@@ -1,8 +1,8 @@
 -- Take ids out of the lines of their users.
--- ARGV: for each user his uid, how many ids, and these.
+-- ARGV: for each line its name (see `enter_line`), how many ids, and these.
 local at = 1
 while at <= #ARGV do
-    local uid, last = ARGV[at], at + 1 + tonumber(ARGV[at + 1])
+    local uid, last = enter_line(ARGV[at]), at + 1 + tonumber(ARGV[at + 1])
     for begin = at + 2, last, 1000 do
         on_line(uid, 'ZREM', unpack(ARGV, begin, math.min(begin + 999, last)))
     end

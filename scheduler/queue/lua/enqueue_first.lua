@@ -1,3 +1,3 @@
 -- Enqueue entries ahead of all others, in their order. ARGV: the entries.
-for number = #ARGV, 1, -1 do redis.call('LPUSH', first, ARGV[number]) end
+for number = #ARGV, 1, -1 do put_first(ARGV[number], {}) end
 wake_up(#ARGV)

@@ -25,8 +25,20 @@ for uid in pairs(wrong) do
     place(uid, load_of(uid), on_line(uid, 'ZCARD'))
 end
 write_loads()
-for _, uid in ipairs(redis.call('SRANDMEMBER', capped, most)) do
-    redis.call('SREM', capped, uid)
-    place(uid, counts[uid] or 0, on_line(uid, 'ZCARD'))
+local those = {}
+for uid in pairs(wrong) do table.insert(those, uid) end
+place_in_lanes(those)
+local function place_capped()
+    for _, uid in ipairs(redis.call('SRANDMEMBER', capped, most)) do
+        redis.call('SREM', capped, uid)
+        place(uid, counts[uid] or 0, on_line(uid, 'ZCARD'))
+    end
 end
-if woken > 0 then wake_up(0) end
+for _, name in ipairs(lanes_there()) do
+    enter(name)
+    place_capped()
+    leave_if_empty()
+end
+enter(ANYWHERE)
+place_capped()
+if wakes_some() then wake_up(0) end

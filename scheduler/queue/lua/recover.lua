@@ -13,6 +13,8 @@ for number = 2, #ARGV do
     end
     if returned < most then
         redis.call('SREM', KEYS[OWN + 1], ARGV[number])
+        redis.call('HDEL', places, ARGV[number])
+        redis.call('DEL', wake .. ':' .. ARGV[number])
     end
 end
 add_loads(ended, -1)

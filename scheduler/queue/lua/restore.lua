@@ -35,5 +35,5 @@ if #found < look_max then
     end
     add_loads(changes, 1)
 end
-if #strays > 0 or woken > 0 then wake_up(#strays) end
+if #strays > 0 or wakes_some() then wake_up(#strays) end
 return #strays

@@ -1,7 +1,8 @@
 -- Move up to ARGV[1] ids to a node's in-flight list, and return their entries: the first ones, then
 -- always the least id of the least user, then those that nodes of an earlier version enqueued.
 -- KEYS: in-flight list, nodes, queue of earlier versions. ARGV: how many, node id, how many to look
--- at, and how many ids may be in flight for users who have some already; '' for any number.
+-- at, how many ids may be in flight for users who have some already, '' for any number, and the place
+-- of the node: its labels, '|', and of which a job must need one, '' where it has neither.
 -- The node is registered first: `recover` finds an in-flight list only by its node.
 -- What cannot be an id is dropped; the answer has '' for it. Where nothing is left to take, nobody
 -- needs to be woken for what came before.
@@ -62,7 +63,7 @@ local entries = {}
 local function take_of(uid, turn, starts, is_alone)
     local popped, before = on_line(uid, 'ZPOPMIN', starts), #entries
     for number = 1, #popped, 2 do
-        local entry = popped[number] .. '/' .. uid
+        local entry = popped[number] .. '/' .. uid .. (lane == ANYWHERE and '' or '/' .. lane)
         local is_id = parsed(entry) and not string.find(popped[number], '/', 1, true)
         if is_id then table.insert(entries, entry) end
         table.insert(taken, is_id and entry or '')
@@ -82,8 +83,8 @@ local function take_of(uid, turn, starts, is_alone)
         return place(uid, load, left)
     end
     redis.call('ZREM', users, uid)
-    last_starts[uid] = started
-    table.insert(last_users, uid)
+    if not last_starts[uid] then table.insert(last_users, uid) end
+    last_starts[uid] = (last_starts[uid] or 0) + started
 end
 
 -- The least user who has no id in flight. A user of a great weight who has some may be before him.
@@ -116,20 +117,84 @@ local function least_two()
     return ahead[at - 2], score_of(ahead[at - 1]), second
 end
 
+-- From one lane: that is the rule.
+local function take_of_one()
+    while count < wanted and #taken < most do
+        local uid, score, second = least_two()
+        if not uid then break end
+        local placed = take_of(uid, score % TURN_MAX, starts_of(uid, score, second), not second)
+        if placed then again = math.min(placed, again or placed) end
+    end
+end
+
+-- From several: always from the one whose least user is the least of all.
+local function least_in(name)
+    enter(name)
+    if room() < 1 then return least_idle() end
+    local least = redis.call('ZRANGE', users, 0, 0, 'WITHSCORES')
+    return least[1], score_of(least[2])
+end
+
+-- A user who waits in other lanes, too, is placed anew there: he runs one more.
+local function take_of_several(names)
+    while count < wanted and #taken < most do
+        local from, least_uid, least_score
+        for _, name in ipairs(names) do
+            local uid, score = least_in(name)
+            if uid and (not from or score < least_score) then
+                from, least_uid, least_score = name, uid, score
+            end
+        end
+        if not from then break end
+        enter(from)
+        take_of(least_uid, least_score % TURN_MAX, 1, false)
+        for _, name in ipairs(names) do
+            enter(name)
+            if name ~= from and redis.call('ZSCORE', users, least_uid) then
+                local load = load_of(least_uid) + (last_starts[least_uid] or 0)
+                place(least_uid, load, on_line(least_uid, 'ZCARD'))
+            end
+        end
+    end
+end
+
+-- The lanes from which this node takes.
+local own, its_lanes = ARGV[5] or '', {}
+if own == '' or takes(own, ANYWHERE) then its_lanes = { ANYWHERE } end
+if own ~= '' then
+    redis.call('HSET', places, ARGV[2], own)
+    for _, name in ipairs(lanes_there()) do
+        if takes(own, name) then table.insert(its_lanes, name) end
+    end
+end
+
 redis.call('SADD', nodes, ARGV[2])
-take_from(first)
+for _, name in ipairs(its_lanes) do
+    enter(name)
+    take_from(first)
+end
 if busy_max then before = all_loads() - count end
-while count < wanted and #taken < most do
-    local uid, score, second = least_two()
-    if not uid then break end
-    local placed = take_of(uid, score % TURN_MAX, starts_of(uid, score, second), not second)
-    if placed then again = math.min(placed, again or placed) end
+if #its_lanes == 1 then
+    take_of_one()
+else
+    take_of_several(its_lanes)
 end
 add_last_starts()
 if #entries > 0 then redis.call('RPUSH', inflight, unpack(entries)) end
-take_from(earlier)
+enter(ANYWHERE)
+if its_lanes[1] == ANYWHERE then take_from(earlier) end
 write_loads()
+local started = {}
+for uid in pairs(turns_taken) do table.insert(started, uid) end
+place_in_lanes(started)
+for _, name in ipairs(its_lanes) do
+    enter(name)
+    if name ~= ANYWHERE then leave_if_empty() end
+end
 keep_turns()
-if #taken == 0 then redis.call('DEL', wake) end
-if woken > 0 then wake_up(0) end
+if #taken == 0 then
+    if its_lanes[1] == ANYWHERE then redis.call('DEL', wake) end
+    if own ~= '' then redis.call('DEL', wake .. ':' .. ARGV[2]) end
+end
+if wakes_some() then wake_up(0) end
 return taken

@@ -1,6 +1,7 @@
 -- What the queue knows of users: the beginning of each script that moves ids.
 -- KEYS: complete, first, users, loads, shares, turns, capped, wake, and how the lines of users
--- begin; then those of the script. keys.py says what each is.
+-- begin; lanes, places, and how the keys of lanes begin; then those of the script. keys.py says what
+-- each is.
 --
 -- A user's place in `users` is a score: his level, then his turn. The level is his load, which is
 -- how many of his ids are in flight on all nodes, for his weight, in whole ids: below it, weights
@@ -9,8 +10,14 @@
 -- now to the turn that he had. By a tick for each start, users of one weight have the order of their
 -- last starts. Whatever changes one of these, or whether he has ids that wait, calls `place`.
 -- Values that no node wrote count as absent, and a line of another type than ours is deleted.
+--
+-- Jobs that need labels wait in lanes, each with keys of its own for what waits: a script works on
+-- one lane at a time, which it enters. Loads, shares and turns are those of all lanes together. Where
+-- no job needs a label, there are none, and a script asks that once.
 local complete, first, users, loads, shares, turns, capped, wake, lines = unpack(KEYS, 1, 9)
-local OWN = 9
+local lanes, places, lane_keys = unpack(KEYS, 10, 12)
+local OWN = 12
+local ANYWHERE, LANES_MAX = '', 1000
 -- A score is an integer below 2^53, which a double holds. A level that is greater counts as the
 -- greatest. A newcomer comes before all who started in the last 2^16 turns, after other newcomers.
 local TURN_MAX, LEVEL_MAX, STEP, NEWCOMER = 2 ^ 43, 2 ^ 10 - 1, 2 ^ 14, 2 ^ 30
@@ -30,6 +37,67 @@ local function within(text, least, most)
     return number and number >= least and number <= most and number or nil
 end
 
+-- The lane on which this script works now; at first that of jobs that need no label.
+local lane = ANYWHERE
+local function enter(name)
+    if name == lane then return end
+    lane = name
+    first, users, capped, lines = KEYS[2], KEYS[3], KEYS[7], KEYS[9]
+    if name == ANYWHERE then return end
+    local keys = lane_keys .. name .. ':'
+    first, users, capped, lines = keys .. 'first', keys .. 'users', keys .. 'capped', keys .. 'jobs:'
+end
+
+local function is_lane(name)
+    return #name <= 1024 and not string.find(name, '[^%w.,_=%-]')
+end
+
+-- Enter the lane of a line, which is named by its user, and '/' and the lane if there is one. Returns
+-- the user.
+local function enter_line(name)
+    local uid, its_lane = string.match(name, '^([^/]*)/?(.*)$')
+    enter(its_lane)
+    return uid
+end
+
+-- The lanes in which something waits.
+local function lanes_there()
+    local found = {}
+    if not exists(lanes) then return found end
+    for _, name in ipairs(redis.call('SRANDMEMBER', lanes, LANES_MAX)) do
+        if name ~= ANYWHERE and is_lane(name) then table.insert(found, name) end
+    end
+    return found
+end
+
+-- Note that ids wait in the lane that was entered.
+local free_in_lanes = {}
+local function note_lane(ids)
+    if lane == ANYWHERE then return end
+    redis.call('SADD', lanes, lane)
+    is_there[lanes] = true
+    free_in_lanes[lane] = (free_in_lanes[lane] or 0) + ids
+end
+
+-- Forget the lane that was entered, where nothing waits in it.
+local function leave_if_empty()
+    local waits = redis.call('EXISTS', first) + redis.call('EXISTS', users)
+    if waits + redis.call('EXISTS', capped) == 0 then redis.call('SREM', lanes, lane) end
+end
+
+-- Whether a node with this place, its labels and what it only takes, runs the jobs of a lane.
+local function takes(place_text, name)
+    local labels, only = string.match(place_text, '^([^|]*)|([^|]*)$')
+    if not labels then return false end
+    labels, only = ',' .. labels .. ',', ',' .. only .. ','
+    local wanted = only == ',,'
+    for need in string.gmatch(name, '[^,]+') do
+        if not string.find(labels, ',' .. need .. ',', 1, true) then return false end
+        wanted = wanted or string.find(only, ',' .. need .. ',', 1, true) ~= nil
+    end
+    return wanted
+end
+
 -- What was there before stood for ids, so all are enqueued anew.
 local function on_line(uid, command, ...)
     local answer = redis.pcall(command, lines .. uid, ...)
@@ -40,13 +108,16 @@ local function on_line(uid, command, ...)
     return redis.call(command, lines .. uid, ...)
 end
 
--- An entry of a list is an id, then '/' and the user; nodes of earlier versions wrote the id alone.
+-- An entry of a list is an id, then '/' and the user, then '/' and the lane where there is one; nodes
+-- of earlier versions wrote the id alone.
 -- What cannot be an id (see `is_id` in keys.py) is none; a user has at most 200 characters.
 local function parsed(entry)
     local id, rest = string.match(entry, '^([0-9A-Za-z%-]+)(.*)$')
-    if not id or #id > 64 or #rest > 1024 then return nil end
+    if not id or #id > 64 or #rest > 2048 then return nil end
     if rest ~= '' and string.sub(rest, 1, 1) ~= '/' then return nil end
-    return id, string.sub(rest, 2)
+    local uid, its_lane = string.match(rest, '^/?([^/]*)/?(.*)$')
+    if not is_lane(its_lane) then return nil end
+    return id, uid, its_lane
 end
 
 local function share_of(uid)
@@ -131,13 +202,17 @@ local function place(uid, load, ids)
         local score = level * TURN_MAX + turn_of(uid)
         local added = redis.call('ZADD', users, score, uid)
         if added == 1 and exists(capped) then redis.call('SREM', capped, uid) end
-        woken = woken + added * math.min(ids, most - load)
+        if added == 1 and lane ~= ANYWHERE then
+            note_lane(math.min(ids, most - load))
+        else
+            woken = woken + added * math.min(ids, most - load)
+        end
         return score
     elseif ids > 0 then
         redis.call('ZREM', users, uid)
         redis.call('SADD', capped, uid)
         is_there[capped] = true
-    elseif load == 0 and is_kept then
+    elseif load == 0 and is_kept and not exists(lanes) then
         redis.call('HDEL', shares, uid)
         redis.call('SREM', capped, uid)
     end
@@ -150,14 +225,31 @@ local function add_load(uid, change)
     place(uid, known_loads[uid], on_line(uid, 'ZCARD'))
 end
 
+-- Place users of whom the load has changed where they wait in lanes, too.
+local function place_in_lanes(uids)
+    if #uids == 0 or not exists(lanes) then return end
+    local there = lanes_there()
+    table.insert(there, ANYWHERE)
+    for _, name in ipairs(there) do
+        enter(name)
+        for _, uid in ipairs(uids) do
+            if redis.call('ZSCORE', users, uid) or redis.call('SISMEMBER', capped, uid) == 1 then
+                place(uid, load_of(uid), on_line(uid, 'ZCARD'))
+            end
+        end
+    end
+end
+
 local function add_loads(changes, sign)
     local uids = {}
+    enter(ANYWHERE)
     for uid in pairs(changes) do
         if uid ~= '' then table.insert(uids, uid) end
     end
     read_loads(uids)
     for _, uid in ipairs(uids) do add_load(uid, sign * changes[uid]) end
     write_loads()
+    place_in_lanes(uids)
 end
 
 -- Count something for the user of an entry.
@@ -169,11 +261,17 @@ end
 local function begin_turns_anew()
     redis.call('DEL', turns)
     now, turns_taken = NEWCOMER, {}
-    local placed = redis.call('ZRANGE', users, 0, -1, 'WITHSCORES')
-    for number = 1, #placed, 2 do
-        local level = math.floor((within(placed[number + 1], 0, 2 ^ 53) or 0) / TURN_MAX)
-        redis.call('ZADD', users, level * TURN_MAX, placed[number])
+    local entered, there = lane, lanes_there()
+    table.insert(there, ANYWHERE)
+    for _, name in ipairs(there) do
+        enter(name)
+        local placed = redis.call('ZRANGE', users, 0, -1, 'WITHSCORES')
+        for number = 1, #placed, 2 do
+            local level = math.floor((within(placed[number + 1], 0, 2 ^ 53) or 0) / TURN_MAX)
+            redis.call('ZADD', users, level * TURN_MAX, placed[number])
+        end
     end
+    enter(entered)
 end
 
 -- Set a user's turn as he starts so many ids; `turn` is the one that he has. One who waits alone
@@ -203,28 +301,54 @@ local function keep_turns()
     redis.call('ZADD', turns, now, NOW)
 end
 
+local function add_tokens(key, ids)
+    local count = math.min(WAKE_MAX - redis.call('LLEN', key), ids)
+    local tokens = {}
+    for number = 1, count do tokens[number] = '1' end
+    if count > 0 then redis.call('RPUSH', key, unpack(tokens)) end
+end
+
+-- Wake as many workers of each node that takes what has come into lanes: which of them is first, gets
+-- it.
+local function wake_in_lanes()
+    if not next(free_in_lanes) then return end
+    local nodes = redis.call('HKEYS', places)
+    local found = #nodes > 0 and redis.call('HMGET', places, unpack(nodes)) or {}
+    for number, node in ipairs(nodes) do
+        local ids = 0
+        for name, free in pairs(free_in_lanes) do
+            if takes(found[number], name) then ids = ids + free end
+        end
+        add_tokens(wake .. ':' .. node, ids)
+    end
+    free_in_lanes = {}
+end
+
 -- Wake a waiting worker for each of so many ids, or for each that the users may start now who were
 -- placed anew.
 local function wake_up(ids)
-    local count = math.min(WAKE_MAX - redis.call('LLEN', wake), math.max(ids, woken))
-    local tokens = {}
-    for number = 1, count do tokens[number] = '1' end
-    if count > 0 then redis.call('RPUSH', wake, unpack(tokens)) end
+    add_tokens(wake, math.max(ids, woken))
+    wake_in_lanes()
 end
+
+-- Whether somebody is to be woken for users who were placed anew.
+local function wakes_some() return woken > 0 or next(free_in_lanes) ~= nil end
 
 -- Return an entry to the head of the first ones.
 local function put_first(entry, ended)
+    local _, uid, its_lane = parsed(entry)
+    enter(its_lane or ANYWHERE)
     redis.call('LPUSH', first, entry)
-    local _, uid = parsed(entry)
+    note_lane(1)
     if uid then count_for(ended, uid) end
 end
 
--- Add ids to the lines of their users: for each user his uid, his share ('' for the default), how
--- many ids, and for each its score and itself.
+-- Add ids to the lines of their users: for each line its name (see `enter_line`), the share of its
+-- user ('' for the default), how many ids, and for each its score and itself.
 local function add_to_lines(from)
     local at, added = from, 0
     while at <= #ARGV do
-        local uid, share, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+        local uid, share, count = enter_line(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
         local last = at + 2 + 2 * count
         for begin = at + 3, last, 1000 do
             on_line(uid, 'ZADD', unpack(ARGV, begin, math.min(begin + 999, last)))
@@ -239,7 +363,8 @@ local function add_to_lines(from)
             -- Without ids, only the share is told of who may have some.
             place(uid, load_of(uid), count > 0 and count or on_line(uid, 'ZCARD'))
         end
-        at, added = last + 1, added + count
+        at = last + 1
+        if lane == ANYWHERE then added = added + count else note_lane(count) end
     end
     wake_up(added)
 end

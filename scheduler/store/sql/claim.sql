@@ -3,9 +3,10 @@
 -- $2 node_id
 -- $3 at (ms since 1970)
 -- $4 limits (JSON object by pattern, see arguments.limits)
+-- $5 but_tasks (the keys of a JSON object: what limits their jobs is not looked at here)
 WITH claimer AS (
     -- The lock makes `bury` wait: either it sees our claim, or we see that the node is gone.
-    SELECT id, name FROM nodes WHERE id = $2
+    SELECT id, name, labels, only_for FROM nodes WHERE id = $2
        FOR KEY SHARE -- PostgreSQL only
 ), active AS (
     -- The lock makes `put_pause` wait until this has ended; one that was answered is seen here.
@@ -25,10 +26,25 @@ WITH claimer AS (
       JOIN (SELECT key AS id, CAST(value AS bigint) AS before FROM json_each($1)) AS wanted
            ON wanted.id = jobs.id
       CROSS JOIN claimer
-     WHERE jobs.waiting
+     WHERE (jobs.waiting OR jobs.lane IS NOT NULL)
+       -- Nor one that needs what the node has not; one that takes only such jobs takes no others.
+       AND CASE WHEN jobs.needs IS NULL THEN claimer.only_for = '' ELSE
+           string_to_array(claimer.labels, ',') @> string_to_array(jobs.needs, ',') -- PostgreSQL only
+           AND (claimer.only_for = '' -- PostgreSQL only
+                OR string_to_array(claimer.only_for, ',') && string_to_array(jobs.needs, ',')) -- PostgreSQL only
+           NOT EXISTS (SELECT 1 -- SQLite only
+                         FROM json_each('["' || replace(jobs.needs, ',', '","') || '"]') AS need -- SQLite only
+                        WHERE instr(',' || claimer.labels || ',', ',' || need.value || ',') = 0) -- SQLite only
+           AND (claimer.only_for = '' -- SQLite only
+                OR EXISTS (SELECT 1 -- SQLite only
+                             FROM json_each('["' || replace(jobs.needs, ',', '","') || '"]') AS need -- SQLite only
+                            WHERE instr(',' || claimer.only_for || ',', ',' || need.value || ',') > 0)) -- SQLite only
+           END
        -- One that has not begun in time is left to expire.sql.
        AND (jobs.expires_at IS NULL OR jobs.attempt > 0 OR jobs.status <> 'queued'
             OR jobs.expires_at > now_ms())
+       -- Nor one that may have to wait for others of its handler; but clean-ups.
+       AND (jobs.status <> 'queued' OR jobs.task NOT IN (SELECT key FROM json_each($5)))
        -- Nor one whose user may run no more, by the pattern that `Quotas.of` finds; but clean-ups.
        AND NOT EXISTS (
            SELECT 1
@@ -69,4 +85,6 @@ UPDATE jobs
  WHERE jobs.id = free.id
 RETURNING jobs.id, jobs.uid, jobs.task, jobs.data, jobs.hook, jobs.parent,
           jobs.traceparent, jobs.attempt, jobs.token, jobs.status, jobs.cleanup_tries,
-          jobs.eligible_at, jobs.max_attempts, jobs.attempts_used
+          jobs.eligible_at, jobs.max_attempts, jobs.attempts_used, jobs.needs,
+          now_ms() - jobs.unknown_since AS unknown_ms, jobs.predecessors, jobs.after_if,
+          jobs.schedule, jobs.scheduled_for

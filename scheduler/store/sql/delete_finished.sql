@@ -10,6 +10,16 @@ WITH old AS (
        AND (cleanup IS NULL OR cleanup <> 'pending')
        AND cleanup_due_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM hook_calls WHERE job_id = jobs.id AND due_at IS NOT NULL)
+       -- Nor one that a job comes after which has not ended: that is given its result.
+       AND (awaited IS NULL
+            OR (awaited = 'closed'
+                -- No NOT EXISTS, for which PostgreSQL may read all edges at once.
+                AND (SELECT successor.id
+                       FROM edges
+                       JOIN jobs AS successor ON successor.id = edges.child
+                      WHERE edges.parent = jobs.id
+                        AND successor.finished_at IS NULL
+                      LIMIT 1) IS NULL))
      ORDER BY finished_at
      LIMIT $2
        FOR UPDATE SKIP LOCKED -- PostgreSQL only

@@ -8,7 +8,7 @@ WITH clock AS (SELECT now_ms() AS now), late AS (
      WHERE expires_at IS NOT NULL
        AND status = 'queued'
        AND expires_at <= (SELECT now FROM clock)
-       AND (held IS NULL OR held = 'paused') -- a pause does not stop the clock
+       AND (held IS NULL OR held IN ('paused', 'no_node', 'limit', 'throttle')) -- none of these stops the clock
        AND attempt = 0
      ORDER BY expires_at
      LIMIT $2
@@ -20,4 +20,4 @@ UPDATE jobs
        bytes = bytes + length(CAST($1 AS text)),
        finished_at = (SELECT now FROM clock)
  WHERE id IN (SELECT id FROM late)
-RETURNING id
+RETURNING id, awaited

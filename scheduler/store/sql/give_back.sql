@@ -1,5 +1,6 @@
 -- Queue those jobs again whose tokens hold; one whose abort is requested becomes aborted instead.
--- Those whose attempts failed are held until their next attempts.
+-- Those whose attempts failed are held until their next attempts, those whose handler no node knows for
+-- a while.
 -- $1 settlements (JSON object of rows, see arguments.settlement)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
@@ -12,13 +13,14 @@ WITH batch AS (
            CAST(value ->> 'survivors' AS integer) AS survivors,
            value ->> 'outcome' AS outcome,
            value ->> 'failure' AS failure,
-           CAST(value ->> 'after_ms' AS bigint) AS after_ms
+           CAST(value ->> 'after_ms' AS bigint) AS after_ms,
+           value ->> 'held' AS reason
       FROM json_each($1)
 ), clock AS (
     SELECT now_ms() AS now
 ), held AS (
     -- With the attempt at the end of the last 20: nobody else writes those while the token holds.
-    SELECT batch.*, clock.now + batch.after_ms AS due_at,
+    SELECT batch.*, clock.now, clock.now + batch.after_ms AS due_at,
            CASE WHEN batch.outcome IS NULL THEN jobs.attempts ELSE
                json_insert(CASE WHEN json_array_length(jobs.attempts) >= 20 -- SQLite only
                                 THEN json_remove(jobs.attempts, '$[0]') -- SQLite only
@@ -53,11 +55,15 @@ UPDATE jobs
        abort_processes = CASE WHEN jobs.abort_requested_at IS NULL THEN NULL ELSE held.processes END,
        abort_survivors = CASE WHEN jobs.abort_requested_at IS NULL THEN NULL ELSE held.survivors END,
        cleanup = CASE WHEN jobs.abort_requested_at IS NOT NULL AND jobs.undoable THEN 'pending' END,
-       held = CASE WHEN jobs.abort_requested_at IS NULL AND held.due_at IS NOT NULL THEN 'retry' END,
+       held = CASE WHEN jobs.abort_requested_at IS NULL AND held.due_at IS NOT NULL
+                   THEN coalesce(held.reason, 'retry') END,
+       unknown_since = CASE WHEN held.reason = 'no_node' THEN coalesce(jobs.unknown_since, held.now) END,
        due_at = CASE WHEN jobs.abort_requested_at IS NULL THEN held.due_at END,
-       eligible_at = CASE WHEN jobs.abort_requested_at IS NULL AND held.due_at IS NOT NULL THEN NULL
+       eligible_at = CASE WHEN jobs.abort_requested_at IS NULL AND held.due_at IS NOT NULL
+                               AND held.reason IS NULL THEN NULL
                           ELSE jobs.eligible_at END,
        attempts_used = CASE WHEN jobs.abort_requested_at IS NULL AND held.due_at IS NOT NULL
+                                 AND held.reason IS NULL
                             THEN jobs.attempts_used + 1 ELSE jobs.attempts_used END,
        attempts = CASE WHEN jobs.abort_requested_at IS NULL THEN held.attempts ELSE jobs.attempts END,
        bytes = CASE WHEN jobs.abort_requested_at IS NULL
@@ -66,4 +72,4 @@ UPDATE jobs
                     ELSE jobs.bytes END
   FROM held
  WHERE jobs.id = held.id
-RETURNING jobs.id, jobs.token, jobs.status
+RETURNING jobs.id, jobs.token, jobs.status, jobs.awaited

@@ -1,5 +1,5 @@
--- How many queued jobs are held, by reason: those until a time, and those that are paused.
--- $1 count_max (of both)
+-- How many queued jobs are held, by reason: those until a time, those that are paused, and those in limiters.
+-- $1 count_max (of each)
 SELECT held AS reason, count(*) AS jobs
   FROM (SELECT held
           FROM jobs
@@ -20,3 +20,13 @@ SELECT 'paused' AS reason, count(*) AS jobs
            AND held = 'paused'
          ORDER BY task, turn_at
          LIMIT $1) AS paused
+ UNION ALL
+SELECT reason, count(*) AS jobs
+  FROM (SELECT held AS reason
+          FROM jobs
+               INDEXED BY jobs_parked -- SQLite only
+         WHERE status = 'queued'
+           AND (held = 'limit' OR held = 'throttle')
+         ORDER BY limiter, turn_at
+         LIMIT $1) AS in_limiters
+ GROUP BY reason

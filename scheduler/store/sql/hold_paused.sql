@@ -8,7 +8,7 @@ WITH active AS (
      WHERE resumed_at IS NULL AND (until IS NULL OR until > now_ms())
        FOR KEY SHARE -- PostgreSQL only
 ), given AS (
-    SELECT jobs.id, jobs.uid
+    SELECT jobs.id, jobs.uid, jobs.lane
       FROM jobs
      WHERE jobs.id IN (SELECT key FROM json_each($1))
        AND jobs.status = 'queued'
@@ -24,10 +24,18 @@ WITH active AS (
        AND uid = (SELECT min(uid) FROM given)
      ORDER BY uid, turn_at, id
      LIMIT $2
+), next_in_lane AS (
+    SELECT id
+      FROM jobs
+     WHERE lane = (SELECT min(lane) FROM given)
+       AND uid = (SELECT min(uid) FROM given)
+     ORDER BY lane, uid, turn_at, id
+     LIMIT $2
 ), met AS (
     SELECT jobs.id
       FROM jobs
-     WHERE jobs.id IN (SELECT id FROM given UNION SELECT id FROM next)
+     WHERE jobs.id IN (SELECT id FROM given UNION SELECT id FROM next
+                       UNION SELECT id FROM next_in_lane)
        AND jobs.status = 'queued'
        AND jobs.held IS NULL
        AND EXISTS (SELECT 1
@@ -40,4 +48,4 @@ UPDATE jobs
    SET held = 'paused',
        revision = revision + 1
  WHERE id IN (SELECT id FROM met)
-RETURNING id, uid, turn_at
+RETURNING id, uid, turn_at, needs

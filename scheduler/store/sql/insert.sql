@@ -16,7 +16,8 @@ WITH batch AS (
            value ->> 'fingerprint' AS fingerprint,
            value ->> 'claimer' AS claimer,
            value -> 'order' AS wanted,
-           value -> 'rerun' AS rerun
+           value -> 'rerun' AS rerun,
+           value -> 'waits_for' AS waits_for
       FROM json_each($1)
 ), clock AS (
     SELECT now_ms() AS now
@@ -27,6 +28,8 @@ WITH batch AS (
            CAST(wanted ->> 'start_within_s' AS double precision) AS start_within_s,
            CAST(wanted ->> 'max_attempts' AS integer) AS max_attempts,
            CAST(wanted ->> 'hook_retries' AS boolean) AS hook_retries,
+           wanted ->> 'needs' AS needs,
+           wanted ->> 'group' AS group_name,
            coalesce(CAST(wanted ->> 'run_at' AS bigint),
                     now + CAST(wanted ->> 'delay_ms' AS bigint)) AS run_at
       FROM batch, clock
@@ -61,7 +64,7 @@ INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoabl
                   created_at, idempotency_key, fingerprint,
                   rerun_of, rerun_request,
                   priority, run_at, held, due_at, eligible_at, turn_at, start_within_s, expires_at,
-                  max_attempts, hook_retries,
+                  max_attempts, hook_retries, needs, group_name, predecessors, after_if, awaited,
                   status, owner, node, token, attempt, started_at)
 SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
        created_at, idempotency_key, fingerprint,
@@ -69,14 +72,22 @@ SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, su
        rerun ->> 'request',
        coalesce(priority, 0),
        run_at,
-       CASE WHEN run_at > now THEN 'run_at' WHEN paused.id IS NOT NULL THEN 'paused' END,
-       CASE WHEN run_at > now THEN run_at END,
-       CASE WHEN run_at > now THEN NULL ELSE now END,
+       -- Also where what it comes after is over already: the end of that is acted on in one way.
+       CASE WHEN waits_for ->> 'held' IS NOT NULL THEN waits_for ->> 'held'
+            WHEN run_at > now THEN 'run_at' WHEN paused.id IS NOT NULL THEN 'paused' END,
+       CASE WHEN waits_for ->> 'held' IS NULL AND run_at > now THEN run_at END,
+       CASE WHEN waits_for ->> 'held' IS NOT NULL OR run_at > now THEN NULL ELSE now END,
        now - 1000 * coalesce(priority, 0),
        start_within_s,
-       CASE WHEN run_at > now THEN NULL ELSE now + CAST(1000 * start_within_s AS bigint) END,
+       CASE WHEN waits_for ->> 'held' IS NOT NULL OR run_at > now THEN NULL
+            ELSE now + CAST(1000 * start_within_s AS bigint) END,
        max_attempts,
        coalesce(hook_retries, false),
+       needs,
+       group_name,
+       waits_for ->> 'predecessors',
+       waits_for ->> 'after_if',
+       waits_for ->> 'awaited',
        CASE WHEN claimers.id IS NULL THEN 'queued' ELSE 'running' END,
        claimers.id,
        claimers.name,
@@ -90,6 +101,7 @@ SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, su
   LEFT JOIN claimers ON claimers.id = batch.claimer
                     AND (run_at IS NULL OR run_at <= now)
                     AND paused.id IS NULL
+                    AND waits_for ->> 'held' IS NULL
  WHERE NOT EXISTS (SELECT 1 FROM batch AS again JOIN jobs ON jobs.id = again.id)
    AND NOT EXISTS (SELECT 1
                      FROM batch AS again

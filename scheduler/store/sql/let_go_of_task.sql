@@ -27,4 +27,4 @@ UPDATE jobs
    SET held = NULL,
        revision = revision + 1
  WHERE id IN (SELECT id FROM free)
-RETURNING id, uid, turn_at
+RETURNING id, uid, turn_at, needs

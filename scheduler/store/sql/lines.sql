@@ -1,4 +1,4 @@
--- Users who have jobs that wait for a worker, with the next of these, and how many of theirs run.
+-- Users who have jobs that wait for any worker, with the next of these, and how many of theirs run.
 -- $1 after_uid
 -- $2 limit
 -- All but the loads comes from one index, since the jobs of SQLite are behind large texts.
@@ -20,7 +20,8 @@ SELECT users.uid,
        (SELECT min(turn_at) FROM jobs WHERE waiting AND jobs.uid = users.uid) AS turn_at,
        (SELECT status FROM jobs WHERE waiting AND jobs.uid = users.uid ORDER BY turn_at, id LIMIT 1)
            AS status,
-       coalesce(loads.running, 0) AS running
+       coalesce(loads.running, 0) AS running,
+       NULL AS needs
   FROM users
   LEFT JOIN (-- Grouped by an expression: by the column, SQLite would read all jobs in its order.
              SELECT uid || '' AS uid, count(*) AS running

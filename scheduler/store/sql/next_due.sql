@@ -1,4 +1,4 @@
--- In how many milliseconds the next held job is due, the next job expires, a pause has ended.
+-- In how many milliseconds a held job is due, a job expires, a pause has ended, edges are to close.
 SELECT (SELECT due_at
           FROM jobs
                INDEXED BY jobs_held -- SQLite only
@@ -12,9 +12,18 @@ SELECT (SELECT due_at
                INDEXED BY jobs_expiring -- SQLite only
          WHERE expires_at IS NOT NULL
            AND status = 'queued'
-           AND (held IS NULL OR held = 'paused')
+           AND (held IS NULL OR held IN ('paused', 'no_node', 'limit', 'throttle'))
            AND attempt = 0
          ORDER BY expires_at
          LIMIT 1) - now_ms() AS expires_ms,
        (SELECT min(CASE WHEN resumed_at IS NULL THEN until ELSE resumed_at END)
-          FROM pauses) - now_ms() AS resumed_ms
+          FROM pauses) - now_ms() AS resumed_ms,
+       (SELECT 0
+          FROM jobs
+               INDEXED BY jobs_awaited_over -- SQLite only
+         WHERE awaited = 'open'
+           AND finished_at IS NOT NULL
+           AND (cleanup IS NULL OR cleanup <> 'pending')
+           AND cleanup_due_at IS NULL
+         ORDER BY finished_at
+         LIMIT 1) AS ended_ms

@@ -4,8 +4,9 @@ SELECT id, uid, task, hook, parent, status, attempt, token, owner, node, submitt
        started_at, finished_at, abort_requested_at, abort_by, abort_reason, abort_grace_s, abort_signal, abort_processes,
        abort_survivors, cleanup, cleanup_tries, cleanup_tries_max, cleanup_due_at, cleanup_error,
        progress, error,
-       priority, run_at, held, due_at, eligible_at, start_within_s, revision, rerun_of,
-       max_attempts, hook_retries, attempts,
+       priority, run_at, held, due_at, limiter_opens_at, eligible_at, start_within_s, revision, rerun_of,
+       max_attempts, hook_retries, needs, attempts, predecessors, after_if, awaited, group_name,
+       schedule, scheduled_for,
        'null' AS data,
        NULL AS result
   FROM jobs

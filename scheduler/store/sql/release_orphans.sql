@@ -52,5 +52,6 @@ UPDATE jobs
        END
   FROM held
  WHERE jobs.id = held.id
-RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.waiting,
-          jobs.finished_at = $2 AS ended, jobs.cleanup
+RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.needs,
+          jobs.waiting OR jobs.lane IS NOT NULL AS waiting,
+          jobs.finished_at = $2 AS ended, jobs.cleanup, jobs.awaited

@@ -9,26 +9,26 @@ UPDATE jobs
    SET priority = coalesce(CAST($3 AS integer), priority),
        run_at = CASE WHEN CAST($4 AS integer) IS NULL THEN run_at ELSE CAST($5 AS bigint) END,
        -- Only what waits for a time that its user chose, for the pause before its next attempt, or for
-       -- none, waits for another one. What is paused could run but for that; a time to come is told
-       -- first.
-       held = CASE WHEN CAST($4 AS integer) IS NULL OR held NOT IN ('run_at', 'retry', 'paused')
+       -- none, waits for another one. What is paused, or waits for its limiter, could run but for that; a
+       -- time to come is told first.
+       held = CASE WHEN CAST($4 AS integer) IS NULL OR held NOT IN ('run_at', 'retry', 'no_node', 'paused', 'limit', 'throttle')
                    THEN held
                    WHEN CAST($5 AS bigint) > now THEN 'run_at'
-                   WHEN held = 'paused' THEN held END,
-       due_at = CASE WHEN CAST($4 AS integer) IS NULL OR nullif(held, 'paused') NOT IN ('run_at', 'retry')
+                   WHEN held IN ('paused', 'limit', 'throttle') THEN held END,
+       due_at = CASE WHEN CAST($4 AS integer) IS NULL OR nullif(nullif(nullif(held, 'paused'), 'limit'), 'throttle') NOT IN ('run_at', 'retry', 'no_node')
                      THEN due_at
                      WHEN CAST($5 AS bigint) > now THEN CAST($5 AS bigint) END,
        eligible_at = CASE WHEN CAST($4 AS integer) IS NULL
-                               OR nullif(held, 'paused') NOT IN ('run_at', 'retry')
+                               OR nullif(nullif(nullif(held, 'paused'), 'limit'), 'throttle') NOT IN ('run_at', 'retry', 'no_node')
                           THEN eligible_at
                           WHEN CAST($5 AS bigint) > now THEN NULL
-                          WHEN nullif(held, 'paused') IS NULL THEN eligible_at
+                          WHEN nullif(nullif(nullif(held, 'paused'), 'limit'), 'throttle') IS NULL THEN eligible_at
                           ELSE now END,
        expires_at = CASE WHEN CAST($4 AS integer) IS NULL
-                              OR nullif(held, 'paused') NOT IN ('run_at', 'retry')
+                              OR nullif(nullif(nullif(held, 'paused'), 'limit'), 'throttle') NOT IN ('run_at', 'retry', 'no_node')
                          THEN expires_at
                          WHEN CAST($5 AS bigint) > now THEN NULL
-                         WHEN nullif(held, 'paused') IS NULL THEN expires_at
+                         WHEN nullif(nullif(nullif(held, 'paused'), 'limit'), 'throttle') IS NULL THEN expires_at
                          ELSE now + CAST(1000 * start_within_s AS bigint) END,
        turn_at = CASE WHEN CAST($4 AS integer) IS NOT NULL AND held IN ('run_at', 'retry') THEN now
                       ELSE coalesce(eligible_at, created_at) END

@@ -11,4 +11,4 @@ UPDATE jobs
                LIMIT $2
                  FOR UPDATE SKIP LOCKED -- PostgreSQL only
              )
-RETURNING id, uid, turn_at
+RETURNING id, uid, turn_at, needs

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Final
 
 from scheduler.core.job import Line, WaitingJob
+from scheduler.core.places.labels import ANYWHERE, PLAIN, Place
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import BusyMax, ShareOf, nothing_kept
 from scheduler.core.ports.store import Store
@@ -22,6 +23,8 @@ STORE_LOOK_S: Final = 2.5
 """How often the store is asked for waiting jobs where it has none; for the whole node."""
 USERS_MAX: Final = 200
 """Each is found by a step of its own in the index: so many take a few milliseconds."""
+CLEANUPS_MAX: Final = 100
+"""Among so many a paused node looks for one that it takes."""
 REMEMBERED_MAX: Final = 10_000
 """Users whose last start is known."""
 
@@ -36,8 +39,10 @@ class StoreLook:
         clock: Clock,
         share_of: ShareOf,
         busy_max: BusyMax = nothing_kept,
+        place: Place = PLAIN,
         pauses: PauseService,
     ) -> None:
+        self._takes = place
         self._store = store
         self._pauses = pauses
         self._clock = clock
@@ -45,7 +50,8 @@ class StoreLook:
         self._busy_max = busy_max
         self._look_at = 0.0
         """When the store may be asked again, by the clock's `monotonic`."""
-        self._after_uid = ""
+        self._after_uids: dict[str, str] = {}
+        """By lane, the user after whom the next look goes on."""
         self._turns: OrderedDict[str, int] = OrderedDict()
         """The number of the last start of each user."""
         self._numbers = count(1)
@@ -83,20 +89,31 @@ class StoreLook:
 
     async def _cleanup(self) -> WaitingJob | None:
         """A clean-up that waits: all nodes may be paused, and these never are."""
-        for cleanup in await self._store.pauses.cleanups(limit=1):
-            return cleanup
+        for cleanup in await self._store.pauses.cleanups(limit=CLEANUPS_MAX):
+            if self._takes.takes_lane(cleanup.lane):
+                return cleanup
         self._look_at = self._clock.monotonic() + STORE_LOOK_S
         return None
 
     async def _lines(self) -> tuple[bool, Sequence[Line]]:
-        """The next users, and whether they are all."""
-        after, self._after_uid = self._after_uid, ""
-        lines = await self._store.lines(after_uid=after, limit=USERS_MAX)
+        """The next users of the lanes that the node takes, and whether they are all."""
+        lanes = [ANYWHERE] if self._takes.takes(()) else []
+        if self._takes.labels:
+            lanes += filter(self._takes.takes_lane, await self._store.lanes())
+        saw_all, found = True, list[Line]()
+        for lane in lanes:
+            saw_these, lines = await self._lines_of(lane)
+            saw_all, found = saw_all and saw_these, [*found, *lines]
+        return saw_all, found
+
+    async def _lines_of(self, lane: str) -> tuple[bool, Sequence[Line]]:
+        after = self._after_uids.pop(lane, "")
+        lines = await self._store.lines(lane=lane, after_uid=after, limit=USERS_MAX)
         if after and not lines:
-            return await self._lines()
+            return await self._lines_of(lane)
         is_full = len(lines) == USERS_MAX
         if is_full:
-            self._after_uid = lines[-1].head.uid
+            self._after_uids[lane] = lines[-1].head.uid
         return not after and not is_full, lines
 
     async def _busy_may(self) -> bool:

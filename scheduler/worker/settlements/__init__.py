@@ -49,14 +49,17 @@ def build_settlements(
     on_call_due: Callable[[], None],
     on_held: Callable[[], None],
     cleanup_tries: int,
+    unknown_wait_s: float = 0.0,
 ) -> Settlements:
     """Build the parts that write how the claims of the lease's node end.
 
     Args:
         group: runs the tasks of `unkillable`.
         on_call_due: called when a call of a hook may be due.
-        on_held: called when a job waits for the time of its next attempt.
+        on_held: called when a held job may be let go soon: a time was stored, or a limited job has
+            ended.
         cleanup_tries: how often a clean-up is tried that fails.
+        unknown_wait_s: how long a job waits whose handler no node knows.
     """
     job_log_writer = JobLogWriter(store=store, queue=queue, clock=clock)
     settling = Settling(
@@ -69,6 +72,7 @@ def build_settlements(
         on_call_due=on_call_due,
         on_held=on_held,
         cleanup_tries=cleanup_tries,
+        unknown_wait_s=unknown_wait_s,
     )
     return Settlements(
         job_log_writer=job_log_writer,

@@ -37,6 +37,8 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogStream
+from scheduler.core.limits.limiters import Limiter
+from scheduler.core.places.labels import lane_of
 from scheduler.core.policy import conclude, failure, waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
@@ -52,6 +54,9 @@ UNKNOWN_KEPT_S: Final = 0.5
 gives it back. Else the job would come back a thousand times a second while those nodes are busy. A
 pause after giving it back would not help: the next claimer takes the id meanwhile. This costs a
 claimer, but no slot."""
+
+UNKNOWN_LOOK_S: Final = 1.0
+"""How often a job is looked at again whose handler no node has."""
 
 
 class Settling:
@@ -69,13 +74,16 @@ class Settling:
         on_call_due: Callable[[], None],
         on_held: Callable[[], None],
         cleanup_tries: int,
+        unknown_wait_s: float,
     ) -> None:
         """Collaborators.
 
         Args:
             on_call_due: called when a call of a hook may be due.
-            on_held: called when a job waits for the time of its next attempt.
+            on_held: called when a job waits for the time of its next attempt, and when one ended
+                for which others may have waited.
             cleanup_tries: how often a clean-up is tried that fails.
+            unknown_wait_s: how long a job waits whose handler no node knows.
         """
         self._store = store
         self._queue = queue
@@ -86,11 +94,14 @@ class Settling:
         self._on_call_due = on_call_due
         self._on_held = on_held
         self._cleanup_tries = cleanup_tries
+        self._unknown_wait_s = unknown_wait_s
 
     async def settle(self, end: Ended) -> None:
         """Write the end of an attempt at a job or a clean-up, after the rest of its output."""
         if end.claim.purpose is Purpose.CLEAN:
             await self._settle_cleanup(end.claim, end.outcome)
+            if end.limited:
+                self._on_held()
         else:
             await self.settle_runs([end])
 
@@ -100,10 +111,16 @@ class Settling:
         settlements = [self._concluded(end, at=at) for end in ends]
         for end in ends:
             await self._retry(partial(self._job_log_writer.finish, end.claim))
+        await self._write([end.claim for end in ends], settlements)
+        if any(end.limited for end in ends):
+            self._on_held()
+
+    async def _write(self, claims: Sequence[Claim], settlements: Sequence[Settlement]) -> None:
+        """Store how claims end, and do what follows."""
         written = await self._retry(lambda: self._store.settle(settlements))
         settled = [
-            (end.claim, _as_written(settlement, written.get(end.claim.id)))
-            for end, settlement in zip(ends, settlements, strict=True)
+            (claim, _as_written(settlement, written.get(claim.id)))
+            for claim, settlement in zip(claims, settlements, strict=True)
         ]
         self._job_events.ended(end for end in settled if end[0].id in written)
         for claim, _ in settled:
@@ -126,12 +143,13 @@ class Settling:
 
     async def _follow(self, claim: Claim, settlement: Settlement) -> None:
         """Do what the new status of a job asks for."""
-        if settlement.retried:
+        lane = lane_of(claim.needs)
+        if settlement.holds:
             self._on_held()
         elif settlement.status is Status.QUEUED:
-            await self._enqueue(WaitingJob(claim.id, claim.uid), ahead=False)
+            await self._enqueue(WaitingJob(claim.id, claim.uid, lane=lane), ahead=False)
         if settlement.status is Status.ABORTED:
-            await self._enqueue(waiting_cleanup(claim.id), ahead=True)
+            await self._enqueue(waiting_cleanup(claim.id, lane), ahead=True)
             await self._tell_abort(claim)
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
@@ -139,6 +157,14 @@ class Settling:
         call_id, at = f"{claim.id}-{claim.token}-{number}", self._clock.now()
         await self._retry(lambda: self._store.add_call(claim, call_id, payload, at=at))
         self._on_call_due()
+
+    async def close_throttle(self, claim: Claim, limiter: Limiter, after_s: float) -> None:
+        """Let no job of a throttle begin for some time."""
+        await self._retry(lambda: self._store.limiters.close(limiter, after_s=after_s))
+        notice = (
+            f"no further job of its throttle begins for {after_s:g} s: {limiter.key}\n".encode()
+        )
+        self._job_log_writer.write(claim, LogStream.NOTICE, notice)
 
     async def settle_lost(self, claim: Claim) -> None:
         """End a claim whose answer was lost: nothing of it has begun here."""
@@ -148,6 +174,9 @@ class Settling:
     async def settle_unknown(self, claim: Claim, *, loaded_at: datetime) -> None:
         """End a claim on a job whose handler this node does not have; another node may have it.
 
+        Or one may come that has it, while nodes of another release replace these: so long the job
+        waits, and one node after the other looks at it again.
+
         Args:
             loaded_at: when this node loaded its handlers.
         """
@@ -155,8 +184,22 @@ class Settling:
         if any(claim.task in node.tasks for node in nodes):
             await self._clock.sleep(UNKNOWN_KEPT_S)
             await self.settle(Ended(claim, Stopped(StopReason.DRAIN, NOTHING_RAN)))
+        elif claim.purpose is Purpose.RUN and (claim.unknown_s or 0.0) < self._unknown_wait_s:
+            await self._write([claim], [self._held_unknown(claim)])
         else:
             await self.settle(Ended(claim, Unknown(loaded_at)))
+
+    def _held_unknown(self, claim: Claim) -> Settlement:
+        """Hold a job for a while, and not beyond its wait."""
+        left_s = self._unknown_wait_s - (claim.unknown_s or 0.0)
+        return Settlement(
+            id=claim.id,
+            token=claim.token,
+            status=Status.QUEUED,
+            at=self._clock.now(),
+            death=NOTHING_RAN,
+            unknown_s=min(UNKNOWN_LOOK_S, left_s),
+        )
 
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
         error = cleanup_failure(claim.task, outcome)
@@ -177,7 +220,7 @@ class Settling:
         else:
             self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
         if end.cleanup is Cleanup.PENDING and end.tries is None:
-            await self._enqueue(waiting_cleanup(claim.id), ahead=True)
+            await self._enqueue(waiting_cleanup(claim.id, lane_of(claim.needs)), ahead=True)
         self._announce([claim])
 
     async def _enqueue(self, job: WaitingJob, *, ahead: bool) -> None:

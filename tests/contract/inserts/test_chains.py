@@ -27,7 +27,8 @@ async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
 
 def registered(node_id: str) -> Step:
     """A step that returns a row where the node was not registered before."""
-    return Step("register", (node_id, node_id, "1", 1, "[]", 0, 0, 0))
+    place = '{"0": {"labels": "", "only_for": ""}}'
+    return Step("register", (node_id, node_id, "1", 1, "[]", 0, 0, 0, place))
 
 
 async def test_all_steps_take_effect_and_answer(database: Database) -> None:

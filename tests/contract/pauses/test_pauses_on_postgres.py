@@ -54,7 +54,7 @@ async def test_a_pause_is_answered_only_when_claims_under_way_have_ended(
     await store.register(node())
     transaction = rival.transaction()
     await transaction.start()
-    (claim,) = await rival.fetch(TEXTS["claim"].text, keys([job_id]), "a1", 1, "{}")
+    (claim,) = await rival.fetch(TEXTS["claim"].text, keys([job_id]), "a1", 1, "{}", "{}")
 
     async with asyncio.TaskGroup() as group:
         pausing = group.create_task(put(store, key))
@@ -113,7 +113,7 @@ async def test_a_pause_that_cannot_be_kept_is_not_stored(
     await store.register(node())
     transaction = rival.transaction()
     await transaction.start()
-    await rival.fetch(TEXTS["claim"].text, keys([job_id]), "a1", 1, "{}")
+    await rival.fetch(TEXTS["claim"].text, keys([job_id]), "a1", 1, "{}", "{}")
 
     with pytest.raises(StoreUnavailable, match="pauses has been open for too long"):
         await put(store, KEYS[0])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.model.machines.queue_machine import Place
 from tests.model.places import KINDS, opening
-from tests.model.queue_machine import Place
 from tests.support.eventually import eventually
 from tests.support.queues import ANSWER_S, all_of, one_of
 from tests.support.servers.redis import RedisServer

@@ -23,8 +23,9 @@ from tests.support.servers.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
-    "jobs_(owned|waiting|cleanup_waiting|cleanup_due|held|expiring|paused_of_(task|user))"
-    "|hook_calls_due|audit_pkey"
+    "jobs_(owned|waiting|in_lanes|cleanup_waiting|cleanup_due|held|expiring|awaited_over|overlapping"
+    "|of_schedule|paused_of_(task|user)|parked|let_go)"
+    "|hook_calls_due|audit_pkey|limiters_opening|schedules_due"
 )
 """Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows
 of a range are in question, up to a number."""
@@ -44,17 +45,33 @@ INSERT INTO hook_calls (id, job_id, event, status, created_at)
 SELECT id, id, 'job.ended', 'delivered', 1 FROM jobs WHERE finished_at IS NOT NULL;
 INSERT INTO logs (job_id, slot, page, place, bytes, blocks)
 SELECT id, 0, 0, 0, 1, '[]' FROM jobs WHERE finished_at IS NOT NULL;
+INSERT INTO edges (parent, child, is_open)
+SELECT '019ab000-0000-7000-8000-' || lpad(to_hex((n + 7 * k) % 20000 + 1), 12, '0'),
+       '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), n % 2 = 0
+  FROM generate_series(1, 20000) AS n, generate_series(1, 5) AS k;
 INSERT INTO audit (id, at, action, actor, uid, count, detail)
 SELECT '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), n, 'abort', 'web', 'u1', 1, '{}'
   FROM generate_series(1, 20000) AS n;
+INSERT INTO limiters (key, rule, jobs_max, slack_us, tat)
+SELECT 'key' || n, 'rule', 1, 0, n FROM generate_series(1, 200000) AS n;
+INSERT INTO schedules (uid, name, id, task, every_s, timezone, jitter_s, misfire, catchup_s,
+                       overlap, paused, priority, undoable, created_at, changed_at, cursor_at,
+                       next_at, revision, data)
+SELECT 'u' || n % 20, 's' || n, 's' || n, 'task' || n % 5, 3600, 'UTC', 0, 'once', 3600, 'skip',
+       false, 0, false, 1, 1, 1, 10000000000000 + n, 1, 'null'
+  FROM generate_series(1, 20000) AS n;
+INSERT INTO occurrences (schedule_id, scheduled_for, at, skipped, count)
+SELECT 's' || n % 2000, n, n, 'paused', 1 FROM generate_series(1, 20000) AS n;
 INSERT INTO nodes VALUES ('a', 'a', '1', 2, '[]', 0, 0, 1);
 """
 LIMITED: Final = {
     "delete_audit": "'019ab000-0000-7000-8000-000000001000', 10",
     "delete_finished": "1000, 10, 1000",
+    "forget_limiters": "1000, 10",
     "page": """'u1', '{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_children": """'{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
+    "page_of_group": """'u1', '{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x', NULL""",
     "page_of_parent": """'u1', '{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
     "rerunnable": """'{"terminated": 1, "aborted": 1}', '', '{"a": 1}', 1, '{"lost": 1}', 10""",
     "rerunnable_of_user": """'u1', '{"terminated": 1}', '', '{"a": 1}', 1, '{"lost": 1}', 10""",
@@ -63,7 +80,16 @@ LIMITED: Final = {
     "unfinished_by_user": "'queued', NULL, 10",
 }
 """Arguments of the statements whose plan depends on the value of their limit."""
-GROWING: Final = {"audit", "jobs", "hook_calls", "logs"}
+GROWING: Final = {
+    "audit",
+    "edges",
+    "hook_calls",
+    "jobs",
+    "limiters",
+    "logs",
+    "occurrences",
+    "schedules",
+}
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +120,8 @@ def test_the_tables_that_grow_are_known(sqlite: sqlite3.Connection) -> None:
         name for (name,) in sqlite.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
     }
 
-    assert tables - {"nodes", "pauses", "secrets", "sessions", "tokens"} == GROWING
+    small = {"limiter_holds"}  # as many as limited jobs run
+    assert tables - small - {"nodes", "pauses", "secrets", "sessions", "tokens"} == GROWING
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -129,7 +156,19 @@ def test_sqlite_finds_what_waits_by_the_index_of_what_waits(
     used = {found[1] for step in plan if (found := re.search(r" INDEX (\w*jobs\w*)", step))}
     running = {"jobs_owned", "jobs_of_all"}
     assert "jobs_waiting" in used
-    assert used <= {"jobs_waiting", *running}
+    assert used <= {"jobs_waiting", *running} | ({"jobs_in_lanes"} if name == "counts" else set())
+
+
+@pytest.mark.parametrize("name", ["release_successors", "close_awaited", "lock_successors"])
+def test_sqlite_finds_what_waited_for_jobs_by_its_ids(
+    sqlite: sqlite3.Connection, name: str
+) -> None:
+    """By their status, each of a thousand would be compared with all that are queued."""
+    text, _ = statements(Dialect.SQLITE)[name]
+
+    plan = [row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {text}", [None])]
+
+    assert not [step for step in plan if re.search(r" jobs_(?!awaited_over)\w+", step)]
 
 
 def test_a_page_of_one_status_sorts_only_what_it_shows(sqlite: sqlite3.Connection) -> None:

@@ -118,7 +118,7 @@ async def test_concurrent_writes_share_a_transaction(database: SqliteDatabase) -
 
 async def test_a_failing_write_fails_alone_among_concurrent_ones(database: SqliteDatabase) -> None:
     """One caller's error must not affect other callers."""
-    record = ("1", 1, "[]", 0, 0, 0)
+    record = ("1", 1, "[]", 0, 0, 0, '{"0": {"labels": "", "only_for": ""}}')
 
     async def write_nonsense() -> None:
         with pytest.raises(sqlite3.OperationalError, match="malformed JSON"):

@@ -82,7 +82,7 @@ def go_on(node: Node) -> None:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    with serving(tmp_path, version(1)) as node:
+    with serving(tmp_path, version(1), HANDLERS__UNKNOWN_WAIT_S=0) as node:
         yield node
 
 

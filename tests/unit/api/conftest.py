@@ -52,8 +52,11 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.lookup import Lookup
 from scheduler.service.pauses import PauseService
+from scheduler.service.places import PlaceService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
+from scheduler.service.schedules.firing import Firings
+from scheduler.service.schedules.schedules import ScheduleService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from tests.fakes import AT, FakeClock, MemoryQueue, MemoryStore, NoDirectStart
@@ -210,13 +213,29 @@ def build(
     quota_service = QuotaService(
         quotas or Quotas(), service=service, store=store, clock=clock, job_events=job_events
     )
+    schedules = ScheduleService(
+        store=store,
+        clock=clock,
+        new_id=new_id,
+        tasks=TASKS,
+        firings=Firings(
+            store=store,
+            queue=queue,
+            clock=clock,
+            new_id=new_id,
+            quotas=quotas or Quotas(),
+            on_occurrences=lambda outcome, count: None,  # noqa: ARG005
+        ),
+    )
     app = build_app(
         service=service,
         quotas=quota_service,
         reruns=Reruns(quotas=quota_service, store=store, clock=clock, tasks=TASKS),
         lookup=Lookup(store),
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
+        places=PlaceService(store=store, clock=clock, tasks=TASKS),
         pauses=PauseService(store=store, clock=clock, node_name="node-a", nearer=service.nearer),
+        schedules=schedules,
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
@@ -257,6 +276,8 @@ def _compare(method: str, response: ClientResponse, answer: Response) -> None:
 
 def _template(path: str) -> str:
     parts = path.split("/")[1:]
+    if parts[:2] == ["-", "schedules"] and len(parts) > 3:
+        return "/".join(["/-/schedules/{uid}/{name}", *parts[4:]])
     if parts[:2] == ["-", "usage"]:
         return "/-/usage/{uid}"
     if parts[:2] == ["-", "tokens"]:

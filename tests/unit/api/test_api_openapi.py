@@ -78,6 +78,7 @@ def test_the_parameters_of_a_route_are_those_that_are_checked() -> None:
         ("query", "after"),
         ("query", "parent"),
         ("query", "data"),
+        ("query", "group"),
     ]
     assert listed[3]["schema"]["maximum"] == 1000
     assert all(each["description"] for each in listed)

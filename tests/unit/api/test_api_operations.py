@@ -65,6 +65,9 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "memory_bytes": 1 << 30,
             "on_abort": False,
             "retry": None,
+            "needs": [],
+            "limit": [],
+            "throttle": None,
             "loaded_at": instant(AT),
         },
         {
@@ -80,6 +83,9 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
                 "backoff_max_s": 3600,
                 "on": ["crash", "ConnectionError"],
             },
+            "needs": [],
+            "limit": [],
+            "throttle": None,
             "loaded_at": instant(AT),
         },
     ]
@@ -97,7 +103,10 @@ async def test_the_nodes_are_listed(api: Api) -> None:
             "running": 0,
             "tasks": ["task1", "task2"],
             "started_at": "2026-03-01T12:00:00.123Z",
+            "tzdata": None,
             "paused": None,
+            "labels": [],
+            "only": [],
         }
     ]
 

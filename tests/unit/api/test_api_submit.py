@@ -37,7 +37,14 @@ KEYS = [
     "rerun_of",
     "max_attempts",
     "hook_retries",
+    "needs",
+    "schedule",
+    "scheduled_for",
     "attempts",
+    "after",
+    "after_if",
+    "successors",
+    "group",
 ]
 
 

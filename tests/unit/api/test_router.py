@@ -13,7 +13,7 @@ from tests.unit.api.limits.conftest import request, serving
 JOB = "019ab000-0000-7000-8000-000000000001"
 ASKED = [
     *(
-        (route.method, route.path.format(uid="ada", id=JOB, kind="task", name="task1"))
+        (route.method, route.path.format(uid="ada", id=JOB, kind="task", name="task1", group="g"))
         for route in ROUTES
     ),
     *(("GET", path) for path in dashboard_paths()),

@@ -126,3 +126,14 @@ def test_a_job_shows_what_became_of_its_attempts(capsys: pytest.CaptureFixture[s
     assert "1 on node-a terminated" in capsys.readouterr().out, "it is queued: why?"
     print_rich(job(replace(again, status=Status.TERMINATED, attempts=(failed,))))
     assert "1 on node-a terminated" not in capsys.readouterr().out
+
+
+def test_what_waits_for_others_of_its_handler_says_so() -> None:
+    def waiting(**what: object) -> str:
+        return waits(job_of({**QUEUED, "waits": what}))
+
+    at = "2026-11-24T06:00:00.000Z"
+    assert waiting(**{"for": "limit", "until": None}) == "another job of its handler to end"
+    assert waiting(**{"for": "throttle", "until": at}) == (
+        "its handler's throttle, 2026-11-24 06:00:00 UTC or later"
+    )

@@ -13,7 +13,9 @@ from atlanscheduler_client import (
     Pause,
     PauseKind,
     Status,
+    TaskLimit,
     TaskRetry,
+    TaskThrottle,
     Waits,
     WaitsForPause,
     calls,
@@ -113,6 +115,17 @@ def test_a_handler_says_when_its_jobs_are_tried_again() -> None:
 
     assert task.retry == TaskRetry(**EXAMPLE["retry"])
     assert of_earlier_node.retry is None
+
+
+def test_a_handler_says_how_many_of_its_jobs_run_at_once() -> None:
+    """A node of an earlier version knows of no limits."""
+    task = task_of({**EXAMPLE, "limit": [{**each, "name": "x"} for each in EXAMPLE["limit"]]})
+    later = {"limit", "throttle"}
+    of_earlier_node = task_of({name: each for name, each in EXAMPLE.items() if name not in later})
+
+    assert task.limit == [TaskLimit(jobs_max=2, by=["uid", "/customer"])]
+    assert task.throttle == TaskThrottle(jobs_max=100, per_s=60.0, burst=10, by=["task"])
+    assert (list(of_earlier_node.limit), of_earlier_node.throttle) == ([], None)
 
 
 def test_a_job_that_is_not_queued_is_an_error_with_the_job() -> None:

@@ -6,6 +6,7 @@ import sys
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,3 +173,28 @@ def test_an_abort_is_not_caught_by_except_exception() -> None:
     """Many handlers log any `Exception` and continue; an aborted job must not continue."""
     assert issubclass(JobAborted, BaseException)
     assert not issubclass(JobAborted, Exception)
+
+
+def test_a_throttle_is_closed_by_a_frame_to_the_node() -> None:
+    sent: list[dict[str, object]] = []
+    job = JobContext(id="1", uid="u", attempt=1, hook=None, send=sent.append, throttled=True)
+
+    job.throttle(30)
+
+    assert sent == [{"throttle": 30.0}]
+
+
+def test_a_handler_without_a_throttle_is_told_that_it_has_none() -> None:
+    """Else its author believes that others wait."""
+    sent: list[dict[str, object]] = []
+
+    with pytest.raises(RuntimeError, match=r"throttle: this handler has none .*throttle=Throttle"):
+        context(sent).throttle(30)
+
+    assert sent == []
+
+
+@pytest.mark.parametrize("after_s", [-1, float("inf"), float("nan"), 4e7, True, "30", None])
+def test_a_throttle_is_closed_for_a_number_of_seconds(after_s: Any) -> None:  # noqa: ANN401
+    with pytest.raises((TypeError, ValueError), match="throttle: after_s must be"):
+        context([]).throttle(after_s)

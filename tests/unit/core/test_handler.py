@@ -78,6 +78,9 @@ def resize(data, job):
         "memory_bytes": 1 << 30,
         "undoable": True,
         "retry": None,
+        "needs": [],
+        "limit": [],
+        "throttle": None,
     }
     assert found.on_abort is not None
     assert found.location == f"{folder / 'resize.py'}:5"
@@ -94,6 +97,9 @@ def test_without_options_nothing_is_limited_and_nothing_undone() -> None:
         "memory_bytes": None,
         "undoable": False,
         "retry": None,
+        "needs": (),
+        "limit": (),
+        "throttle": None,
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.core import rerun
 from scheduler.core.job import AT_ONCE, JsonText, Order, Rerun
-from scheduler.core.rerun import TIMES, Rerunnable, again, within
+from scheduler.core.rerun import LEFT_OUT, Rerunnable, again, within
 from tests.support.stores import AT, later, new
 
 OF = Rerun("019ab000-0000-7000-8000-000000000001")
@@ -14,14 +14,16 @@ OF = Rerun("019ab000-0000-7000-8000-000000000001")
 
 def test_all_of_the_order_is_taken_over_but_its_times() -> None:
     """A field that is added to the order later is taken over as well."""
-    order = Order(priority=60, delay_s=5, start_within_s=30, max_attempts=3, hook_retries=True)
+    order = Order(
+        priority=60, delay_s=5, start_within_s=30, max_attempts=3, hook_retries=True, group="g"
+    )
     job = new(order=order, hook="http://h", parent="p").stored(run_at=later(5))
 
     request = again(job, OF)
 
     kept = {name: getattr(request.order, name) for name in Order.__slots__}
     assert kept == {
-        name: None if name in TIMES else getattr(order, name) for name in Order.__slots__
+        name: getattr(AT_ONCE if name in LEFT_OUT else order, name) for name in Order.__slots__
     }
     assert (request.uid, request.task, request.data) == (job.uid, job.task, job.data)
     assert (request.hook, request.parent, request.rerun) == ("http://h", None, OF)

@@ -124,6 +124,7 @@ def test_what_each_pool_process_imports_first_imports_nothing(package: str) -> N
     public = {
         "scheduler.core.context",
         "scheduler.core.handler",
+        "scheduler.core.limits.declaration",
         "scheduler.core.retries.declaration",
         "scheduler.core.retries.overruling",
     }

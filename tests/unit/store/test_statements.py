@@ -26,12 +26,25 @@ HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
 SOURCE = "\n".join(
     (HOME / name).read_text("utf-8")
-    for name in ("sql_store.py", "sql_audit.py", "parts/pauses.py", "parts/tokens.py")
+    for name in (
+        "sql_store.py",
+        "sql_audit.py",
+        "parts/dependencies.py",
+        "parts/limiters.py",
+        "parts/pauses.py",
+        "parts/schedules.py",
+        "parts/tokens.py",
+    )
 )
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
 FETCHES = {"self._fetch", "self._fetch_audited", "audited"}
 READS = {
+    "freed_limiters",
+    "holding_limiters",
+    "limiter_jobs",
+    "next_limiter_jobs",
+    "next_opening",
     "abort_of",
     "aborts",
     "audit_of_action",
@@ -56,8 +69,19 @@ READS = {
     "page_of_parent",
     "parents_in_wait",
     "ahead",
+    "lane_counts",
+    "lanes",
+    "lines_of_lane",
+    "waiting_in_lane",
     "pause",
     "pauses",
+    "due_schedules",
+    "next_schedule",
+    "occurred",
+    "occurrences",
+    "replaced",
+    "schedule",
+    "schedules",
     "refusing",
     "rerunnable",
     "rerunnable_of_user",
@@ -69,6 +93,14 @@ READS = {
     "counts",
     "stored",
     "still_waiting",
+    "successors",
+    "unfinished_of_group",
+    "predecessors_there",
+    "page_of_group",
+    "lock_successors",
+    "group_counts",
+    "ended_predecessors",
+    "edges_to_close",
     "sessions_with",
     "tokens",
     "tokens_with",
@@ -184,13 +216,14 @@ def calls() -> Iterator[tuple[str, int]]:
                 yield from ((each, count) for each in passed)
 
 
-def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef]:
-    """Those that call statements; `fetch_audited` passes on what these give it."""
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
-    return (node for node in found if node.name != "fetch_audited")
+def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef | ast.FunctionDef]:
+    """Those that call statements; those of `sql_audit.py` pass on what these give them."""
+    kinds = (ast.AsyncFunctionDef, ast.FunctionDef)
+    found = (node for node in ast.walk(tree) if isinstance(node, kinds))
+    return (node for node in found if "audited" not in node.name)
 
 
-def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
+def fetches(function: ast.AsyncFunctionDef | ast.FunctionDef) -> Iterator[tuple[ast.expr, int]]:
     """The first argument of each `self._fetch`, and how many follow it."""
     lengths = {
         ast.unparse(node.targets[0]): len(node.value.elts)
@@ -201,7 +234,7 @@ def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
             name, arguments = node.args
             if isinstance(name, ast.Constant):
-                assert isinstance(arguments, ast.Tuple)
+                assert isinstance(arguments, ast.Tuple | ast.List)
                 yield name, len(arguments.elts)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in FETCHES:
             name, *passed = node.args

@@ -22,7 +22,8 @@ SENT = [
 LEFT_OUT = {
     *("data", "hook", "result", "progress", "submitted_by"),
     *("priority", "run_at", "start_within_s", "eligible_at", "waits"),
-    *("rerun_of", "max_attempts", "hook_retries", "attempts"),
+    *("rerun_of", "max_attempts", "hook_retries", "attempts", "schedule", "scheduled_for"),
+    *("needs", "after", "after_if", "successors", "group"),
 }
 
 

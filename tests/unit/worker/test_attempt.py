@@ -25,6 +25,8 @@ from scheduler.core.job import (
     Stopped,
     StopReason,
 )
+from scheduler.core.limits.declaration import Throttle, ThrottleRule
+from scheduler.core.limits.limiters import Limiter
 from scheduler.core.tasks import Tasks
 from scheduler.worker.attempt import NOTIFICATIONS_MAX, Attempt
 from scheduler.worker.node_api import NodeApi
@@ -50,8 +52,10 @@ LONG_S = 3600.0
 class Running:
     """A running attempt, and the slots it runs in."""
 
-    def __init__(self, slots: FakeSlots, attempt: Attempt, run: asyncio.Task[Outcome]) -> None:
-        self.slots, self.attempt, self.run = slots, attempt, run
+    def __init__(
+        self, slots: FakeSlots, attempt: Attempt, run: asyncio.Task[Outcome], kept: Kept
+    ) -> None:
+        self.slots, self.attempt, self.run, self.kept = slots, attempt, run, kept
 
     async def process(self) -> FakeProcess:
         await eventually(lambda: self.slots.frames)
@@ -67,6 +71,17 @@ async def forget(_claim: Claim, _number: int, _payload: JsonText) -> None:
     """Drop a notification."""
 
 
+class Kept:
+    """What an attempt has stored."""
+
+    def __init__(self, keep: Callable[[Claim, int, JsonText], Coroutine[None, None, None]]) -> None:
+        self.keep_notification = keep
+        self.closed: list[tuple[str, float]] = []
+
+    async def close_throttle(self, _claim: Claim, limiter: Limiter, after_s: float) -> None:
+        self.closed.append((limiter.key, after_s))
+
+
 @asynccontextmanager
 async def running(
     *,
@@ -74,23 +89,24 @@ async def running(
     time_limit_s: float | None = None,
     grace_s: float = 0,
     keep_notification: Callable[[Claim, int, JsonText], Coroutine[None, None, None]] = forget,
+    throttle: ThrottleRule | None = None,
 ) -> AsyncIterator[Running]:
-    slots = slots or FakeSlots()
+    slots, kept = slots or FakeSlots(), Kept(keep_notification)
     async with asyncio.TaskGroup() as group:
         attempt = Attempt(
             CLAIM,
             group=group,
             slots=cast("Any", slots),
-            options=HandlerOptions(name="task1"),
+            options=HandlerOptions(name="task1", throttle=throttle),
             node_api=NodeApi("http://127.0.0.1:8000"),
             node_grace_s=grace_s,
             time_limit_s=time_limit_s,
-            keep_notification=keep_notification,
+            keeper=kept,
             on_output=lambda *_: None,
             job_events=Counting(FakeClock()),
         )
         yield Running(
-            slots, attempt, group.create_task(attempt.run(cast("Any", slots.ready(None))))
+            slots, attempt, group.create_task(attempt.run(cast("Any", slots.ready(None)))), kept
         )
 
 
@@ -414,3 +430,16 @@ async def test_a_job_does_not_begin_with_the_options_of_an_old_handler(
         pass
     assert trial.run.result() == Stopped(StopReason.DRAIN, NOTHING_RAN)
     assert not slots.frames
+
+
+async def test_a_throttle_is_closed_before_the_end_of_the_attempt() -> None:
+    """Its limiter is found by the job, and only where its handler has a throttle."""
+    for throttle in (None, Throttle(1, per_s=1, by="uid").rule):
+        async with running(throttle=throttle) as trial:
+            process = await trial.process()
+            process.tell({"throttle": 30})
+            process.tell({"throttle": "30"})
+            process.finish("1")
+            assert await trial.run == Returned(JsonText("1"))
+        closed = [('["task1","throttle",["uid"],["u1"]]', 30.0)]
+        assert trial.kept.closed == (closed if throttle else [])

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from scheduler.core.job import Line
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.ports.queue import equal_shares
 from scheduler.core.quotas.quota import UNLIMITED
 from scheduler.processes.slots import Slots
@@ -16,13 +17,14 @@ from scheduler.worker.claiming import Claiming
 from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.drain import Drain
 from scheduler.worker.from_store.claims import Claims
+from scheduler.worker.from_store.limited import LimitedClaims
 from scheduler.worker.from_store.store_look import STORE_LOOK_S, StoreLook
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.slot_line import SlotLine, SlotTicket
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.fakes.slots import FakeSlots
-from tests.support.workers import NEVER_S, NODE
+from tests.support.workers import NEVER_S, NODE, TASKS
 
 
 class CountingStore(MemoryStore):
@@ -30,9 +32,11 @@ class CountingStore(MemoryStore):
 
     asked = 0
 
-    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
+    async def lines(
+        self, *, lane: str = ANYWHERE, after_uid: str = "", limit: int
+    ) -> Sequence[Line]:
         self.asked += 1
-        return await super().lines(after_uid=after_uid, limit=limit)
+        return await super().lines(lane=lane, after_uid=after_uid, limit=limit)
 
 
 async def never(_claimed: object, _ticket: object) -> None:
@@ -67,6 +71,7 @@ async def test_idle_workers_share_one_look_in_the_store() -> None:
                 clock=clock,
                 lease=lease,
                 pauses=pauses,
+                limited=LimitedClaims(store=store, tasks=TASKS, quotas=UNLIMITED),
             ),
             queue=queue,
             clock=clock,

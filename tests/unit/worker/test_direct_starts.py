@@ -159,7 +159,7 @@ async def test_a_drain_in_the_turn_of_the_reservation_gives_the_job_back(
     workers: NodeUnderTest,
 ) -> None:
     """The worker leaves the queue for both at once."""
-    with workers.direct_starts.reserve("1", "u1") as reservation:
+    with workers.direct_starts.reserve("1", "u1", ()) as reservation:
         workers.workers.drain()
         assert reservation.node_id == NODE.id
     await workers.idle()
@@ -180,7 +180,7 @@ async def test_a_lease_lost_amid_it_gives_the_job_back(workers: NodeUnderTest) -
 
 async def test_without_the_lease_no_worker_is_reserved(workers: NodeUnderTest) -> None:
     workers.lease._lose()
-    with workers.direct_starts.reserve("1", "u1") as reservation:
+    with workers.direct_starts.reserve("1", "u1", ()) as reservation:
         assert reservation.node_id is None
 
 
@@ -225,5 +225,5 @@ async def test_where_slots_are_kept_the_queue_says_who_starts(workers: NodeUnder
     starts = DirectStarts(lease=workers.lease, local_jobs=workers.local_jobs, keeps_slots=True)
     with IdleClaimer() as claimer, starts.idle(claimer) as waits_in_vain:
         waits_in_vain()
-        with starts.reserve("1", "u1") as reservation:
+        with starts.reserve("1", "u1", ()) as reservation:
             assert reservation.node_id is None

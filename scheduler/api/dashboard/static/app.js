@@ -14,6 +14,8 @@ import { Login } from "./pages/login.js";
 import { Nodes } from "./pages/nodes.js";
 import { Overview } from "./pages/overview.js";
 import { Pauses } from "./pages/pauses.js";
+import { SchedulePage } from "./pages/schedule.js";
+import { Schedules } from "./pages/schedules.js";
 import { Help } from "./parts/help.js";
 import { FindJob } from "./parts/find_job.js";
 import { JobForm } from "./parts/job_form.js";
@@ -21,7 +23,7 @@ import { PausedNodes } from "./parts/pauses.js";
 import { Empty, Failed, Loading } from "./parts/states.js";
 
 const HEALTH_CHECK_MS = 5000; // how soon the page notices that the node is away although no connection broke
-const PAGES = { overview: Overview, jobs: Jobs, nodes: Nodes, handlers: Handlers, pauses: Pauses, audit: Audit };
+const PAGES = { overview: Overview, jobs: Jobs, schedules: Schedules, nodes: Nodes, handlers: Handlers, pauses: Pauses, audit: Audit };
 
 // The pages that somebody may see, the first one first.
 function pagesOf(who) {
@@ -48,6 +50,7 @@ function App() {
   useKeys({
     "g o": () => turnTo(route, "overview"),
     "g j": () => turnTo(route, "jobs"),
+    "g s": () => turnTo(route, "schedules"),
     "g n": () => turnTo(route, "nodes"),
     "g h": () => turnTo(route, "handlers"),
     "g p": () => turnTo(route, "pauses"),
@@ -76,6 +79,10 @@ function Page({ route, who }) {
   if (route.page === "jobs" && route.parts.length === 3) {
     const [, uid, id] = route.parts;
     return html`<${JobPage} key=${id} uid=${uid} id=${id} />`;
+  }
+  if (route.page === "schedules" && route.parts.length === 3) {
+    const [, uid, name] = route.parts;
+    return html`<${SchedulePage} key=${`${uid}/${name}`} uid=${uid} name=${name} />`;
   }
   const [first] = pagesOf(who);
   const Shown = PAGES[route.parts.length ? route.page : first];

@@ -21,7 +21,9 @@ from scheduler.basics.background import background
 from scheduler.core.access.principal import EVERYBODY, Role
 from scheduler.core.access.token import new_secret
 from scheduler.core.errors import StoreUnavailable
+from scheduler.core.schedules.schedule import Overlap, ScheduleKey
 from scheduler.service.access.tokens import Tokens
+from tests.contract.schedules.making import plan, schedule
 from tests.support.eventually import eventually
 from tests.unit.api.conftest import DOCUMENT, Api, Response, build
 
@@ -52,6 +54,7 @@ OPERATIONS = {
     "list_jobs": Operation("GET", "/{uid}", Role.VIEWER, 403),
     "list_all_jobs": Operation("GET", "/-/jobs?uid={uid}", Role.VIEWER, 403),
     "get_usage": Operation("GET", "/-/usage/{uid}", Role.VIEWER, 403),
+    "get_group": Operation("GET", "/-/groups/{uid}/nightly", Role.VIEWER, 403),
     "abort_jobs": Operation("DELETE", "/{uid}", Role.USER, 403),
     "get_job": Operation("GET", "/{uid}/{id}", Role.VIEWER, 404),
     "change_job": Operation("PATCH", "/{uid}/{id}", Role.USER, 404, {"priority": 1}),
@@ -69,6 +72,23 @@ OPERATIONS = {
     "put_pause": Operation("PUT", "/-/pauses/task/task1", Role.OPERATOR, body={}),
     "list_pauses": Operation("GET", "/-/pauses", Role.OPERATOR),
     "end_pause": Operation("DELETE", "/-/pauses/task/task1", Role.OPERATOR),
+    "put_schedule": Operation(
+        "PUT", "/-/schedules/{uid}/hourly", Role.USER, 403, {"task": "task1", "every_s": 3600}
+    ),
+    "delete_schedule": Operation("DELETE", "/-/schedules/{uid}/hourly", Role.USER, 404),
+    "get_schedule": Operation("GET", "/-/schedules/{uid}/nightly", Role.VIEWER, 404),
+    "list_schedules": Operation("GET", "/-/schedules?uid={uid}", Role.VIEWER, 403),
+    "run_schedule": Operation("POST", "/-/schedules/{uid}/nightly/run", Role.USER, 404),
+    "backfill_schedule": Operation(
+        "POST",
+        "/-/schedules/{uid}/nightly/backfill",
+        Role.USER,
+        404,
+        {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+    ),
+    "preview_schedule": Operation(
+        "POST", "/-/schedules/preview", Role.VIEWER, body={"every_s": 3600}
+    ),
     "login": Operation("POST", "/-/login", None, body={"token": "x"}),
     "logout": Operation("POST", "/-/logout", None),
     "create_token": Operation(
@@ -88,16 +108,24 @@ OTHERS = {
     "data/me": Operation("GET", "/-/ui/data/me", Role.VIEWER),
     "data/overview": Operation("GET", "/-/ui/data/overview", Role.VIEWER, whole=True),
     "data/samples": Operation("GET", "/-/ui/data/samples", Role.VIEWER, whole=True),
+    "schedules of all": Operation("GET", "/-/schedules", Role.VIEWER, whole=True),
     "jobs of all": Operation("GET", "/-/jobs", Role.VIEWER, whole=True),
     "data/unfinished": Operation("GET", "/-/ui/data/unfinished?uid={uid}", Role.USER, 403),
     "data/unfinished of all": Operation("GET", "/-/ui/data/unfinished", Role.USER, whole=True),
     "reruns of all": Operation("POST", "/-/reruns", Role.USER, body={"limit": 9}, whole=True),
+    "data/calendar": Operation("GET", "/-/ui/data/calendar?uid={uid}", Role.VIEWER, 403),
+    "data/calendar of all": Operation("GET", "/-/ui/data/calendar", Role.VIEWER, whole=True),
     "data/job": Operation("GET", "/-/ui/data/job?uid={uid}&id={id}", Role.VIEWER, 404),
     "data/find": Operation("GET", "/-/ui/data/find?id={id}", Role.VIEWER),
     "data/nodes": Operation("GET", "/-/ui/data/nodes", Role.OPERATOR),
 }
 """What is not in the document, and the same operations for all users."""
 EVERY = {**OPERATIONS, **OTHERS}
+ABOUT_A_JOB = [
+    name
+    for name, each in EVERY.items()
+    if each.foreign == 404 and "{id}" in f"{each.path} {each.body}"
+]
 ROLES = list(Role)
 
 
@@ -154,6 +182,10 @@ async def a_town(
         for uid in (OWN, FOREIGN):
             answer = await api.post(job(uid), Authorization=f"Bearer {admin}")
             town.jobs[uid] = answer.json["id"]
+            for name in ("nightly", "hourly"):
+                key, allowed = ScheduleKey(uid, name), plan(overlap=Overlap.ALLOW)
+                made = schedule(allowed, key=key, id=f"{uid}-{name}")
+                await parts.store.schedules.put(made, revision=None)
         yield town
 
 
@@ -262,7 +294,7 @@ async def test_a_job_of_another_user_cannot_be_told_from_none(
     assert there.status == answers[0][0] == 404
 
 
-@pytest.mark.parametrize("name", [name for name, each in EVERY.items() if each.foreign == 404])
+@pytest.mark.parametrize("name", ABOUT_A_JOB)
 async def test_a_job_of_another_user_is_not_read_under_ones_own_name(
     town: Town, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,9 @@ from tests.unit.api.access.test_rights import a_town
 from tests.unit.api.conftest import Api
 from tests.unit.api.reruns.test_one import NOBODYS, failed, rerun
 
+ALONE = {"before": [], "behind": [], "behind_more": False}
+"""No job comes before or after it."""
+
 
 @pytest.mark.parametrize("text", ["{id}", "{ID}", " {id} ", "ada/{id}", "/ada/{id}"])
 async def test_a_job_is_found_by_its_id(api: Api, text: str) -> None:
@@ -51,7 +54,7 @@ async def test_a_queued_job_has_a_place_in_line(api: Api) -> None:
 
     for place, job_id in enumerate((first, second)):
         around = (await api.get(f"/-/ui/data/job?uid=u1&id={job_id}")).json
-        assert around == {"ahead": place, "ahead_max": 1000, "reruns": []}
+        assert around == {"ahead": place, "ahead_max": 1000, "reruns": [], **ALONE}
 
 
 async def test_a_job_that_is_over_has_its_reruns(api: Api) -> None:

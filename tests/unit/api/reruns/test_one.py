@@ -65,6 +65,8 @@ async def test_what_was_submitted_is_taken_over(api: Api) -> None:
         "start_within_s": 30,
         "max_attempts": 3,
         "hook_retries": True,
+        "needs": [],
+        "group": "nightly",
     }
     assert asked.keys() == RerunOrder.model_fields.keys() - {"parent", "run_at", "delay_s"}
     old = await failed(api, **asked, run_at="2020-01-01T00:00:00Z", parent=NOBODYS)
@@ -78,8 +80,9 @@ async def test_what_was_submitted_is_taken_over(api: Api) -> None:
 
 
 def test_a_rerun_takes_all_that_a_submission_does() -> None:
-    """But for whose it is, and what for: that would be another job."""
-    assert RerunOrder.model_fields.keys() == NewJob.model_fields.keys() - {"uid", "task"}
+    """But for whose it is, and what for: that would be another job; and it waits for none."""
+    left_out = {"uid", "task", "ref", "after", "after_if"}
+    assert RerunOrder.model_fields.keys() == NewJob.model_fields.keys() - left_out
 
 
 async def test_what_is_given_is_instead(api: Api) -> None:

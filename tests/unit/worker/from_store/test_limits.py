@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 
 import pytest
@@ -24,10 +24,18 @@ class CountingStore(MemoryStore):
     claims = 0
 
     async def claim_within(
-        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        quotas: Quotas,
+        but_tasks: Collection[str] = (),
     ) -> ClaimedWithin:
         self.claims += 1
-        return await super().claim_within(job_ids, node_id=node_id, at=at, quotas=quotas)
+        return await super().claim_within(
+            job_ids, node_id=node_id, at=at, quotas=quotas, but_tasks=but_tasks
+        )
 
 
 @pytest.fixture

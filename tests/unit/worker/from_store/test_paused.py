@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import pytest
@@ -26,9 +26,16 @@ class CountingStore(MemoryStore):
 
     claims = 0
 
-    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+    async def claim(
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
+    ) -> Sequence[Claim]:
         self.claims += 1
-        return await super().claim(job_ids, node_id=node_id, at=at)
+        return await super().claim(job_ids, node_id=node_id, at=at, but_tasks=but_tasks)
 
 
 @pytest.fixture

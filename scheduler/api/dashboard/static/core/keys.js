@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 export const KEYS = [
   ["g o", "overview"],
   ["g j", "jobs"],
+  ["g s", "schedules"],
   ["g n", "nodes"],
   ["g h", "handlers"],
   ["g p", "pauses"],

@@ -29,6 +29,11 @@ function grace({ grace_s }) {
 
 const retries = ({ retry }) => (retry ? html`<span title=${`After: ${retry.on.join(", ")}`}>up to ${retry.max_attempts} attempts</span>` : "no");
 
+const limits = ({ limit, throttle }) => [
+  ...(limit ?? []).map((each) => `${each.jobs_max} at once by ${each.by.join(", ")}`),
+  ...(throttle ? [`${throttle.jobs_max} in ${duration(throttle.per_s)} by ${throttle.by.join(", ")}`] : []),
+].join("; ") || "none";
+
 const TaskCard = ({ task }) => html`
   <article class="card">
     <h2>${task.name}</h2>
@@ -38,6 +43,8 @@ const TaskCard = ({ task }) => html`
       <div><dt>Grace period</dt><dd>${grace(task)}</dd></div>
       <div><dt>Memory of a process</dt><dd>${task.memory_bytes === null ? "the machine's" : size(task.memory_bytes)}</dd></div>
       <div><dt>Tried again</dt><dd>${retries(task)}</dd></div>
+      ${task.needs.length > 0 && html`<div><dt>Needs</dt><dd>${task.needs.join(", ")}</dd></div>`}
+      <div><dt>Limits</dt><dd>${limits(task)}</dd></div>
       <div><dt>Abort undoes it</dt><dd>${task.on_abort ? "yes" : "no"}</dd></div>
     </dl>
     <footer>

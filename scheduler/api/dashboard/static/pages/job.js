@@ -3,10 +3,10 @@ import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { exact, pathOf, queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
-import { jobs, json } from "../core/format.js";
+import { jobs, json, moment } from "../core/format.js";
 import { useKeys } from "../core/keys.js";
 import { useNow } from "../core/now.js";
-import { jobLink } from "../core/route.js";
+import { jobLink, link } from "../core/route.js";
 import { useMay } from "../core/who.js";
 import { AbortDialog } from "../parts/abort_dialog.js";
 import { Attempts } from "../parts/attempts.js";
@@ -14,6 +14,7 @@ import { HookCalls } from "../parts/hook_calls.js";
 import { FormButton } from "../parts/job_form.js";
 import { KillNow } from "../parts/kill_now.js";
 import { Log } from "../parts/log.js";
+import { Neighbours } from "../parts/neighbours.js";
 import { ends, headStart, PriorityDialog, RunNow, waitsFor } from "../parts/order.js";
 import { Receipt } from "../parts/receipt.js";
 import { RunAgain } from "../parts/rerun.js";
@@ -22,6 +23,8 @@ import { isFinal, isMoving, Progress, Status } from "../parts/status.js";
 import { Timeline } from "../parts/timeline.js";
 
 const CLEANING_MS = 1000; // no event says that a clean-up begins, or that it waits for a worker
+
+const NEIGHBOURS_MS = 2000; // nor does one come of jobs before and behind it
 
 export function JobPage({ uid, id }) {
   const loaded = useData(pathOf(uid, id), { read });
@@ -66,6 +69,7 @@ function JobDetails({ job, merge }) {
   const open = mayChange && !isFinal(job) && !job.abort;
   const queued = job.status === "queued";
   const over = !isMoving(job);
+  const around = useAround(job);
   const update = ({ data, result, ...rest }) => merge(rest);
   useKeys(open ? { a: () => setAborts(true) } : {});
   return html`
@@ -78,12 +82,13 @@ function JobDetails({ job, merge }) {
       ${over && mayChange && html`<${RunAgain} job=${job} />`}
       ${!isFinal(job) && mayChange && job.abort && html`<${KillNow} job=${job} onAborted=${update} />`}
     </div>
-    <${Names} job=${job} now=${now} around=${useAround(job)} />
+    <${Names} job=${job} now=${now} around=${around} />
     ${job.progress && html`<${Progress} progress=${job.progress} ended=${isFinal(job)} />`}
     <div class="sheet">
       <div>
         ${job.error && html`<${Failure} error=${job.error} />`}
         ${job.abort && html`<${Receipt} job=${job} />`}
+        <${Neighbours} job=${job} around=${around} />
         <section><h2>Timeline</h2><${Timeline} job=${job} now=${now} /></section>
         <${Attempts} job=${job} now=${now} />
         ${job.result !== null && html`<${Text} title="Result" value=${job.result} />`}
@@ -97,11 +102,16 @@ function JobDetails({ job, merge }) {
   `;
 }
 
-// Its place in line and its re-runs, which are asked for only here.
+// Its place in line, its re-runs and its neighbours, which are asked for only here.
 function useAround(job) {
   const around = useData("/-/ui/data/job" + queryOf({ id: job.id, uid: job.uid }));
   useEffect(() => around.reload(), [job.status, job.priority, job.eligible_at]);
-  return around.data ?? { ahead: null, reruns: [] };
+  const moves = [...(around.data?.before ?? []), ...(around.data?.behind ?? [])].some((each) => !isFinal(each));
+  useEffect(() => {
+    const timer = moves && setInterval(around.reload, NEIGHBOURS_MS);
+    return () => clearInterval(timer);
+  }, [moves]);
+  return around.data ?? { ahead: null, reruns: [], before: [], behind: [] };
 }
 
 const JobId = ({ uid, id }) => html`<a href=${jobLink({ uid, id })}><code>${id}</code></a> `;
@@ -113,10 +123,13 @@ const Names = ({ job, now, around }) => html`
     ${job.parent && html`<div><dt>Parent</dt><dd><${JobId} uid=${job.uid} id=${job.parent} /></dd></div>`}
     ${job.rerun_of && html`<div><dt>Runs again</dt><dd><${JobId} uid=${job.uid} id=${job.rerun_of} /></dd></div>`}
     ${around.reruns.length > 0 && html`<div><dt>Run again as</dt><dd>${around.reruns.map((id) => html`<${JobId} uid=${job.uid} id=${id} />`)}</dd></div>`}
+    ${job.group && html`<div><dt>Group</dt><dd><a href=${"#/jobs" + queryOf({ group: job.group, uid: job.uid })}>${job.group}</a></dd></div>`}
+    ${job.schedule && html`<div><dt>Schedule</dt><dd><a href=${link(["schedules", job.uid, job.schedule])}>${job.schedule}</a>, for ${moment(job.scheduled_for)}</dd></div>`}
     ${job.submitted_by && html`<div><dt>Submitted by</dt><dd>${job.submitted_by}</dd></div>`}
     ${job.status === "queued" && html`<div><dt>Waits for</dt><dd>${waitsFor(job, now)}</dd></div>`}
     ${job.status === "queued" && around.ahead !== null && html`<div><dt>Before it</dt><dd>${before(around)}</dd></div>`}
     ${job.priority ? html`<div><dt>Head start</dt><dd>${headStart(job.priority)}</dd></div>` : null}
+    ${job.needs.length > 0 && html`<div><dt>Needs</dt><dd>${job.needs.join(", ")}</dd></div>`}
     <div><dt>Attempt</dt><dd>${job.attempt || "none yet"}${job.max_attempts && ` (${job.max_attempts} may be used up)`}</dd></div>
     <div><dt>Node</dt><dd>${job.node ?? "none yet"}</dd></div>
   </dl>

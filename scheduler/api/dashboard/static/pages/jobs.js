@@ -7,6 +7,7 @@ import { useKeys } from "../core/keys.js";
 import { useMay, useWho } from "../core/who.js";
 import { BulkAbort } from "../parts/bulk_abort.js";
 import { Filters } from "../parts/filters.js";
+import { Group } from "../parts/group.js";
 import { FormButton } from "../parts/job_form.js";
 import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
 import { Pager } from "../parts/pager.js";
@@ -32,16 +33,17 @@ function List({ query }) {
   const mayChange = useMay("change");
   const who = useWho();
   const { uid, task, status, after } = query;
-  const filter = { uid, task, status };
+  const group = (uid || who.uid) && query.group; // a group is one user's
+  const filter = { uid, task, status, group };
   const tasks = useData("/-/tasks");
-  const list = useData("/-/jobs" + queryOf({ ...filter, after, limit: PAGE, data: "false" }), { read: jobPage });
+  const list = useData("/-/jobs" + queryOf({ ...filter, uid: uid || (group && who.uid), after, limit: PAGE, data: "false" }), { read: jobPage });
   const [asked, setAsked] = useState(null); // the filter at the moment when the user chose to abort
   const [again, setAgain] = useState(null); // and when the user chose to run all again
   const begin = () => setAsked(filter);
   useEffect(() => {
     setAsked(null);
     setAgain(null);
-  }, [uid, task, status]);
+  }, [uid, task, status, group]);
   useEvents("/-/events" + queryOf({ uid }), {
     status: list.reload,
     missed: list.reload,
@@ -52,11 +54,12 @@ function List({ query }) {
     <div class="head">
       <h1>Jobs</h1>
       ${mayChange && html`<button class="danger outline" title="Abort all that match (a)" onClick=${begin}>Abort all …</button>`}
-      ${mayChange && html`<button class="outline" title="Run all again that match and are over" onClick=${() => setAgain(filter)}>Run all again …</button>`}
+      ${mayChange && !group && html`<button class="outline" title="Run all again that match and are over" onClick=${() => setAgain(filter)}>Run all again …</button>`}
       <${FormButton} form=${{ submit: task || "?" }}>Submit a job<//>
     </div>
     <${Filters} query=${query} tasks=${tasks.data} />
     ${(uid || who.uid) && html`<${Usage} uid=${uid || who.uid} at=${list.at} />`}
+    ${group && html`<${Group} uid=${uid || who.uid} group=${group} at=${list.at} />`}
     <${Loaded} from=${list} rows=${8}>
       ${(data) => (data.jobs.length ? html`<${JobTable} jobs=${data.jobs} /><${Pager} page="jobs" query=${query} next=${data.next} of="jobs" />` : html`<${Nothing} filter=${filter} />`)}
     <//>

@@ -49,6 +49,8 @@ function NodeCard({ node, quiet_s, lease_s, onChanged }) {
         <div><dt>Version</dt><dd>${node.version}</dd></div>
         <div><dt>Started</dt><dd>${moment(node.started_at)}</dd></div>
         ${node.paused && html`<div><dt>Paused</dt><dd>${aboutNode(node.paused)}</dd></div>`}
+        ${node.labels.length > 0 && html`<div><dt>Labels</dt><dd>${node.labels.join(", ")}</dd></div>`}
+        ${node.only.length > 0 && html`<div><dt>Takes only</dt><dd>jobs that need ${node.only.join(" or ")}</dd></div>`}
         <div><dt>Handlers</dt><dd>${count(node.tasks.length)}</dd></div>
       </dl>
       ${node.paused && html`<footer><${Resume} pause=${node.paused} onChanged=${onChanged} /></footer>`}

@@ -22,10 +22,10 @@ export function BulkAbort({ filter, onDone, onClose }) {
   async function abort() {
     change({ busy: true, problem: null });
     const done = { aborted: 0, aborting: 0 };
-    const { status, task } = filter;
+    const { status, task, group } = filter;
     try {
       for (const uid of Object.keys(users)) {
-        const each = await ask("DELETE", pathOf(uid) + queryOf({ status, task }));
+        const each = await ask("DELETE", pathOf(uid) + queryOf({ status, task, group }));
         done.aborted += each.aborted;
         done.aborting += each.aborting;
       }

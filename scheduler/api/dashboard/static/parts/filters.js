@@ -26,6 +26,7 @@ export function Filters({ query, tasks }) {
           ${named(tasks, query.task).map((name) => html`<option value=${name} selected=${name === query.task}>${name}</option>`)}
         </select>
       </label>
+      ${query.group && html`<button type="button" class="secondary outline chosen" title="Show all groups" onClick=${() => apply({ group: "" })}>Group ${query.group} ✕</button>`}
       <fieldset class="chips">
         <legend>Status</legend>
         ${STATUSES.map(

@@ -12,6 +12,12 @@ const REASONS = {
   retry: "its next attempt",
   paused: "the end of a pause",
   quota: "another job of its user to end",
+  no_node: "a node that knows its handler and has the labels that it needs",
+  limit: "another job of its handler to end",
+  throttle: "its handler's throttle",
+  after: "the jobs that it comes after",
+  overlap: "the earlier jobs of its schedule to be over",
+  replace: "the job that it replaces to be over",
 };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".

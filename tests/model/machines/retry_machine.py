@@ -15,9 +15,9 @@ from scheduler.core.job import Claim, Order, Raised
 from scheduler.core.policy import conclude
 from scheduler.core.retries.deciding import Ended, another
 from tests.model.life import Life
+from tests.model.machines.order_machine import FAR_S, OrderMachine
+from tests.model.machines.store_machine import JOBS_MAX, UID, StoreMachine
 from tests.model.member import Member
-from tests.model.order_machine import FAR_S, OrderMachine
-from tests.model.store_machine import JOBS_MAX, UID, StoreMachine
 from tests.support.stores import new
 
 ALLOWED: Final = (1, 2, 3)

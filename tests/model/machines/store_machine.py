@@ -60,6 +60,7 @@ MEMBERS_MAX: Final = 3
 """Few, so that they work on the same jobs."""
 PAUSE_S: Final = 4
 """Between two tries of a clean-up."""
+LABELS: Final = ("gpu", "zone=eu")
 SELDOM: Final = st.sampled_from([False, False, False, True])
 ENDS: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED, Status.QUEUED)
 RAISED: Final = Failure(kind=FailureKind.EXCEPTION, message="no")
@@ -365,7 +366,7 @@ class StoreMachine(RuleBasedStateMachine):
         for each in await store.nodes():
             await store.bury(each.id)
         await store.release_orphans(losses_max=LOSSES_MAX, at=AT)
-        await store.register(node("last"))
+        await store.register(replace(node("last"), labels=LABELS))
         await store.resume_cleanups(at=AT + timedelta(days=9), limit=ALL)
         for life in self.lives.values():
             await store.reorder(life.id, uid=UID, retiming=Retiming(None))
@@ -412,6 +413,10 @@ class StoreMachine(RuleBasedStateMachine):
         """Whether nothing but the job itself keeps it from being claimed."""
         return True
 
+    def _takes(self, member: Member, job_id: str) -> bool:
+        """Whether a member has what a job needs."""
+        return {*self.lives[job_id].needs} <= {*member.labels}
+
     def _below(self, job_id: str, uid: str) -> list[Life]:
         """A job and all below it; the jobs of the model are one user's."""
         below = {job_id} & set(self.lives if uid == UID else ())
@@ -424,7 +429,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _register(self, member: Member) -> None:
         member.beats, member.renewed_at = member.beats + 1, self.now
-        self.run(self.store.register(replace(node(member.id), beat=member.beats)))
+        registered = replace(node(member.id), beat=member.beats, labels=member.labels)
+        self.run(self.store.register(registered))
         self.registered.add(member.id)
         member.hold_from(self.now)
 
@@ -493,6 +499,7 @@ class StoreMachine(RuleBasedStateMachine):
         )
         lives = [life for each in set(ids) if (life := self.lives.get(each))]
         waiting = {life.id for life in lives if life.claimable and self._may_begin(life)}
+        waiting = {each for each in waiting if self._takes(member, each)}
         assert {claim.id for claim in claims} == (waiting if self._known(member) else set())
         for claim in claims:
             self._claimed(member, claim)

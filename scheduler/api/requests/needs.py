@@ -1,0 +1,66 @@
+"""The labels that jobs need: whether there are such labels, and room for such jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from aiohttp import web
+
+from scheduler.api.requests.checking import choice, refusal, shown
+from scheduler.api.state import PLACES, SERVICE
+from scheduler.core.errors import Flaw
+from scheduler.core.job import JobRequest
+from scheduler.core.places.labels import LANES_MAX, lane_of, needs
+
+LABELS_LISTED_MAX: Final = 50
+
+
+async def require_places(
+    request: web.Request, submissions: Sequence[JobRequest], *, several: bool
+) -> None:
+    """Go on only if there are the labels that jobs ask for; most ask for none.
+
+    Raises:
+        Invalid: there is no such label, or there are too many different needs.
+        StoreUnavailable: it is unknown which there are.
+    """
+    if not any(each.order.needs for each in submissions):
+        return
+    places, tasks = request.app[PLACES], request.app[SERVICE].tasks
+    known, lanes = await places.labels(), {*await places.lanes()}
+    flaws = []
+    for number, each in enumerate(submissions):
+        pointer = f"/{number}/needs" if several else "/needs"
+        flaws += _unknown(each.order.needs, known, pointer)
+        options = tasks.get(each.task)
+        lane = lane_of(needs(each.order.needs, () if options is None else options.needs))
+        if lane and lane not in lanes and len(lanes) >= LANES_MAX:
+            detail = (
+                f"there are jobs with {LANES_MAX} different needs that wait, and none with these"
+            )
+            flaws.append(Flaw(pointer, detail))
+        lanes.add(lane)
+    if flaws:
+        raise refusal(flaws)
+
+
+async def require_labels(request: web.Request, needed: Collection[str], pointer: str) -> None:
+    """Go on only if there are these labels; raises as `require_places`."""
+    if flaws := _unknown(needed, await request.app[PLACES].labels(), pointer):
+        raise refusal(flaws)
+
+
+def _unknown(needed: Collection[str], known: Collection[str], pointer: str) -> list[Flaw]:
+    """What is wrong with labels that neither a live node has nor a handler needs."""
+    labels = sorted(known)
+    listed = labels[:LABELS_LISTED_MAX]
+    return [
+        Flaw(pointer, f"no node has the label {shown(label)}; {_known(label, listed)}")
+        for label in needed
+        if label not in known
+    ]
+
+
+def _known(label: str, listed: Sequence[str]) -> str:
+    return choice(label, listed) if listed else "there are none: see [node] labels"

@@ -1,0 +1,4 @@
+"""The commands `schedule …`.
+
+commands    set, list, show, delete, run, backfill, preview
+"""

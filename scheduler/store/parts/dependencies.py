@@ -1,0 +1,95 @@
+"""The `DependencyStore` port in SQL. `core/ports/dependency_store.py` says what each call promises.
+
+A job has an edge to each one that waits for it, and the mark `awaited`. What is over and marked is
+found by an index; then, each in a transaction of its own:
+
+    close      lock the jobs that wait ─▶ close their edges ─▶ let them go, or abort them
+    unmark     lock the jobs that are over ─▶ take the mark from those with no open edge
+
+Each statement after the first sees all that was committed before the locks: so of two nodes that
+close the last two edges to a job, the later one lets it go; and an edge that `insert` adds, which
+locks the parent as well, is seen or comes with a mark of its own. All locks of jobs are taken in
+the order of ids. What dies in between is done again by any node, and has no effect twice: an edge
+is closed once, and a job is let go or aborted only while it is held.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+from scheduler.core.dependencies.resolving import Edge, EndedPredecessor, GroupCount, Resolved
+from scheduler.core.job import Status
+from scheduler.store import arguments, rows
+from scheduler.store.database import Database, Row, Step
+
+
+class SqlDependencies:
+    """What waits for other jobs, on a database. Every method is documented at the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._fetch = database.fetch
+        self._fetch_chain = database.fetch_chain
+
+    async def resolve(self, *, limit: int) -> Resolved:
+        """See `DependencyStore`."""
+        found = await self._fetch("edges_to_close", limit)
+        edges = [Edge(row["parent"], row["child"]) for row in found if row["child"] is not None]
+        released = await self._close(edges)
+        if parents := {row["parent"] for row in found}:
+            await self._fetch_chain(
+                [
+                    Step("lock_successors", (arguments.keys(parents),)),
+                    Step("close_awaited", (arguments.keys(parents),)),
+                ]
+            )
+        queued = [row for row in released if row["status"] == Status.QUEUED]
+        return Resolved(
+            freed=[rows.waiting_job(row) for row in queued if row["held"] is None],
+            timed=[rows.waiting_job(row) for row in queued if row["held"] is not None],
+            aborted=[row["id"] for row in released if row["status"] == Status.ABORTED],
+            done=len(found),
+        )
+
+    async def _close(self, edges: Sequence[Edge]) -> Sequence[Row]:
+        """Close edges; the jobs that were let go or aborted, those first whose turn is first."""
+        if not edges:
+            return ()
+        pairs = arguments.pairs(edges)
+        _, *answers = await self._fetch_chain(
+            [
+                Step("lock_successors", (arguments.keys(edge.child for edge in edges),)),
+                Step("close_edges", (pairs,)),
+                Step("release_successors", (pairs,)),
+            ]
+        )
+        closed = len(answers) > 1
+        return sorted(answers[1], key=lambda row: (row["turn_at"], row["id"])) if closed else ()
+
+    async def ended_predecessors(
+        self, sets: Sequence[Collection[str]], *, chars_max: int
+    ) -> Sequence[Sequence[EndedPredecessor]]:
+        """See `DependencyStore`."""
+        wanted = arguments.batch(
+            {"set": number, "id": job_id} for number, ids in enumerate(sets) for job_id in ids
+        )
+        found = defaultdict[int, list[EndedPredecessor]](list)
+        for row in await self._fetch("ended_predecessors", wanted, chars_max):
+            found[row["number"]].append(rows.ended_predecessor(row))
+        return [sorted(found[number], key=lambda each: each.id) for number in range(len(sets))]
+
+    async def successors(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
+        """See `DependencyStore`."""
+        return [row["id"] for row in await self._fetch("successors", job_id, uid, limit)]
+
+    async def group_counts(
+        self, uid: str, group: str, *, count_max: int
+    ) -> Mapping[Status, GroupCount]:
+        """See `DependencyStore`."""
+        found = {}
+        for status in Status:
+            (row,) = await self._fetch("group_counts", uid, group, status, count_max)
+            # The reason for which a job was held stays with it once it is aborted.
+            held = row["held"] if status is Status.QUEUED else 0
+            found[status] = GroupCount(row["jobs"], held)
+        return found

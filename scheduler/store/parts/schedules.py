@@ -1,0 +1,191 @@
+"""The `ScheduleStore` port in SQL. `core/ports/schedule_store.py` says what each call promises.
+
+How `fire` keeps its promise: the first statement that writes moves the cursor, if the schedule is
+of the revision that was read, and so takes the lock of its row. Whatever else concerns the schedule
+(another node, a run now, a change) waits for that lock, and then finds another revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from scheduler.core.access.audit import AuditRecord
+from scheduler.core.job import Hold, Job, WaitingJob
+from scheduler.core.ports.schedule_store import Firing, Made, Standing, Upcoming
+from scheduler.core.quotas.quota import Quota, Use, queue_excess
+from scheduler.core.schedules.schedule import HISTORY_KEPT, Occurrence, Schedule, ScheduleKey
+from scheduler.store import arguments, rows
+from scheduler.store.database import Database, Row, Step
+from scheduler.store.sql_audit import audited, fetch_audited
+
+
+class SqlSchedules:
+    """The schedules, on a database. Every method is documented at the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._fetch = database.fetch
+        self._fetch_chain = database.fetch_chain
+        self._fetch_audited = partial(fetch_audited, database)
+
+    async def put(
+        self, schedule: Schedule, *, revision: int | None, audit: Sequence[AuditRecord] = ()
+    ) -> Schedule | None:
+        """See `ScheduleStore`."""
+        row = arguments.schedule(schedule)
+        if revision is None:
+            put = await self._fetch_audited("add_schedule", row, audit=audit)
+        else:
+            uid, name = schedule.key
+            put = await self._fetch_audited(
+                "replace_schedule", row, uid, name, revision, audit=audit
+            )
+        return rows.schedule(put[0]) if put else None
+
+    async def delete(
+        self, key: ScheduleKey, *, audit: Sequence[AuditRecord] = ()
+    ) -> Schedule | None:
+        """See `ScheduleStore`."""
+        deleted = await self._fetch_audited("delete_schedule", key.uid, key.name, audit=audit)
+        if not deleted:
+            return None
+        schedule = rows.schedule(deleted[0])
+        await self._fetch("forget_occurrences", schedule.id, 0)
+        return schedule
+
+    async def standing(self, key: ScheduleKey) -> Standing:
+        """See `ScheduleStore`."""
+        (row,) = await self._fetch("schedule", key.uid, key.name)
+        return rows.standing(row)
+
+    async def page(
+        self, uid: str | None, *, after: ScheduleKey | None = None, limit: int
+    ) -> Sequence[Schedule]:
+        """See `ScheduleStore`."""
+        after_uid, after_name = after or ("", "")
+        found = await self._fetch("schedules", uid, after_uid, after_name, limit)
+        return [rows.schedule(row) for row in found]
+
+    async def recent(self, schedule: Schedule, *, limit: int) -> Sequence[Occurrence]:
+        """See `ScheduleStore`."""
+        return [
+            rows.occurrence(row) for row in await self._fetch("occurrences", schedule.id, limit)
+        ]
+
+    async def occurred(
+        self, schedule: Schedule, times: Collection[datetime]
+    ) -> Collection[datetime]:
+        """See `ScheduleStore`."""
+        by_ms = {arguments.milliseconds(each): each for each in times}
+        wanted = arguments.keys(map(str, by_ms))
+        uid, name = schedule.key
+        found = await self._fetch("occurred", schedule.id, uid, name, wanted)
+        return [by_ms[row["scheduled_for"]] for row in found]
+
+    async def upcoming(self) -> Upcoming:
+        """See `ScheduleStore`."""
+        (row,) = await self._fetch("next_schedule")
+        due_ms = row["due_ms"]
+        return Upcoming(None if due_ms is None else due_ms / 1000, bool(row["overlapping"]))
+
+    async def due(self, *, limit: int) -> Sequence[Standing]:
+        """See `ScheduleStore`."""
+        return [rows.standing(row) for row in await self._fetch("due_schedules", limit)]
+
+    async def fire(
+        self,
+        firing: Firing,
+        *,
+        quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> Sequence[Job] | None:
+        """See `ScheduleStore`."""
+        counting = _counting(firing, quotas or {})
+        firing_steps = [*counting, *_moving(firing), *_making(firing, audit)]
+        answers = dict(
+            zip(
+                (step.name for step in firing_steps),
+                await self._fetch_chain(firing_steps),
+                strict=False,
+            )
+        )
+        if counting and not answers.get("within_quotas"):
+            raise await self._excess(firing, quotas or {})
+        if not answers.get("advance_schedule"):
+            return None
+        stored = {row["id"]: row for row in answers.get("insert", ())}
+        return [_stored(each, firing, stored[each.job.id]) for each in firing.made if stored]
+
+    async def _excess(self, firing: Firing, quotas: Mapping[str, Quota]) -> Exception:
+        uid = firing.schedule.key.uid
+        most = quotas[uid].queued_max or 0
+        found = await self._fetch("usage", arguments.keys([uid]), most + len(firing.made) + 1)
+        use = {row["uid"]: Use(row["queued"], row["running"]) for row in found}
+        return queue_excess([each.job for each in firing.made], quotas, use)
+
+    async def pause(self, schedule: Schedule, *, note: str) -> bool:
+        """See `ScheduleStore`."""
+        uid, name = schedule.key
+        return bool(await self._fetch("pause_schedule", uid, name, schedule.revision, note))
+
+    async def let_go(self, *, limit: int) -> Sequence[WaitingJob]:
+        """See `ScheduleStore`."""
+        return [rows.waiting_job(row) for row in await self._fetch("let_go_overlapping", limit)]
+
+    async def replaced(self, *, limit: int) -> Sequence[WaitingJob]:
+        """See `ScheduleStore`."""
+        return [WaitingJob(row["id"], row["uid"]) for row in await self._fetch("replaced", limit)]
+
+
+def _counting(firing: Firing, quotas: Mapping[str, Quota]) -> Sequence[Step]:
+    """What stops all that follows where its user would have too many queued jobs."""
+    if not quotas or not firing.made:
+        return []
+    limits = arguments.quotas([each.job for each in firing.made], quotas)
+    count_max = max(each.queued_max or 0 for each in quotas.values())
+    return [Step("lock_users", (limits,)), Step("within_quotas", (limits, count_max))]
+
+
+def _moving(firing: Firing) -> Sequence[Step]:
+    """What moves the cursor, and stops all that follows where somebody else has."""
+    schedule = firing.schedule
+    uid, name = schedule.key
+    next_at = None if firing.next_at is None else arguments.milliseconds_up(firing.next_at)
+    cursor_at = arguments.milliseconds(firing.cursor)
+    steps = [Step("advance_schedule", (uid, name, schedule.revision, cursor_at, next_at))]
+    if firing.occurrences:
+        found = arguments.batch(arguments.occurrence(schedule, each) for each in firing.occurrences)
+        steps.append(Step("add_occurrences", (found,)))
+    return steps
+
+
+def _making(firing: Firing, audit: Sequence[AuditRecord]) -> Sequence[Step]:
+    """What stores the jobs, and forgets what is long past."""
+    forgetting = Step("forget_occurrences", (firing.schedule.id, HISTORY_KEPT))
+    if not firing.made:
+        return [forgetting] if firing.occurrences else []
+    new = arguments.batch(arguments.new_job(each.job) for each in firing.made)
+    marks = arguments.batch(
+        {
+            "id": each.job.id,
+            "schedule": firing.schedule.key.name,
+            "scheduled_for": arguments.milliseconds(each.scheduled_for),
+            "held": each.held,
+        }
+        for each in firing.made
+    )
+    inserting = audited("insert", new, audit=audit)
+    return [*inserting, Step("schedule_jobs", (marks,)), forgetting]
+
+
+def _stored(made: Made, firing: Firing, row: Row) -> Job:
+    times = rows.times(row)
+    if made.held is not None:
+        times |= {"hold": Hold(made.held, None), "eligible_at": None}
+    return replace(
+        made.job.stored(**times),
+        schedule=firing.schedule.key.name,
+        scheduled_for=made.scheduled_for,
+    )

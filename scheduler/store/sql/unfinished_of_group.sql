@@ -1,0 +1,17 @@
+-- Ids of a group's jobs with a status and no requested abort, oldest first, up to an id.
+-- $1 uid
+-- $2 status
+-- $3 last_id
+-- $4 task (NULL: any)
+-- $5 limit
+-- $6 group
+SELECT id
+  FROM jobs
+ WHERE group_name = $6
+   AND uid = $1
+   AND status = $2
+   AND id <= $3
+   AND (CAST($4 AS text) IS NULL OR task = $4)
+   AND abort_requested_at IS NULL
+ ORDER BY id
+ LIMIT $5

@@ -1,0 +1,1 @@
+"""Which nodes run a job: what the ports `Store` and `Queue` promise of it."""

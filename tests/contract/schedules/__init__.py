@@ -1,0 +1,1 @@
+"""What the port `ScheduleStore` promises: each occurrence once, and one job after the other."""

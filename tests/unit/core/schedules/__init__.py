@@ -1,0 +1,1 @@
+"""The occurrences of schedules, and what becomes of them."""
