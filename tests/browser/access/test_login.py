@@ -45,7 +45,7 @@ def test_what_somebody_may_not_do_is_not_offered(visitor: Visit, admin: Client) 
     log_in(page, token(admin, "viewer", "ada").token)
     expect(page.get_by_role("row").filter(has_text="echo").first).to_be_visible()
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")
-    expect(links).to_have_text(["jobs", "handlers", "API"])
+    expect(links).to_have_text(["jobs", "schedules", "handlers", "API"])
     for name in ("Submit a job", "Abort all …", "Run all again …"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
     page.goto(f"{visitor.node.url}/-/ui/#/jobs/ada/{job.id}")
