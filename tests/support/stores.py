@@ -219,6 +219,12 @@ async def ids_waiting(store: Store) -> list[str]:
     return [job.id async for page in store.pages_of_waiting(page=100) for job in page]
 
 
+async def ids_in_turn(store: Store) -> list[str]:
+    """All that wait in a store that has one user's jobs, those with and without needs together."""
+    jobs = [job async for page in store.pages_of_waiting(page=100) for job in page]
+    return ids_of(sorted(jobs, key=lambda job: (job.turn_ms, job.id)))
+
+
 def ids_of(jobs: Iterable[WaitingJob]) -> list[str]:
     """Their ids."""
     return [job.id for job in jobs]

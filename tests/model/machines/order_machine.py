@@ -19,7 +19,7 @@ from scheduler.core.quotas.quota import Quota, Quotas
 from tests.model.life import Life
 from tests.model.machines.store_machine import ALL, JOBS_MAX, UID, StoreMachine
 from tests.model.member import Member
-from tests.support.stores import ids_waiting, new
+from tests.support.stores import ids_in_turn, new
 
 SOON_S: Final = 0.001
 PAST_S: Final = 0.003
@@ -56,7 +56,7 @@ class OrderMachine(StoreMachine):
     @rule(target=StoreMachine.held, member=StoreMachine.members, most=st.integers(1, 2))
     def claim_within(self, member: Member, most: int) -> Any:  # noqa: ANN401 - hypothesis'
         """Never more than may run, the first in turn, and all that may; clean-ups besides."""
-        ids = [each for each in self.run(ids_waiting(self.store)) if self._takes(member, each)]
+        ids = [each for each in self.run(ids_in_turn(self.store)) if self._takes(member, each)]
         running = sum(life.status is Status.RUNNING for life in self.lives.values())
         may = [each for each in ids if self.lives[each].claimable]
         runs = [each for each in may if self.lives[each].queued]
