@@ -43,11 +43,15 @@ def before_call(_: object, case: Any, _kwargs: object) -> None:  # noqa: ANN401 
         wait_s = float((case.query or {}).get("wait", 0))
         if WAIT_S < wait_s <= WAIT_S_MAX or (wait_s == 0 and "until" in (case.query or {})):
             case.query["wait"] = WAIT_S
+    if (case.query or {}).get("uid") is None and case.operation.path == "/-/jobs":
+        (case.query or {}).pop("group", None)  # a group is one user's
+    refs: set[object] = set()
     for job in case.body if isinstance(case.body, list) else [case.body]:
         if isinstance(job, dict) and "data" in job:
             job["data"] = _readable(job["data"])
         if isinstance(job, dict):
             _reconcile(job)
+            _name_earlier(job, refs)
 
 
 def _reconcile(order: dict[str, Any]) -> None:
@@ -62,6 +66,25 @@ def _reconcile(order: dict[str, Any]) -> None:
         order["every_s"] = None
     if isinstance(order.get("status"), str | list) and "terminated" not in order["status"]:
         order.pop("error_kind", None)
+    if isinstance(order.get("needs"), list) and all(
+        isinstance(each, str) for each in order["needs"]
+    ):
+        order["needs"] = []  # the labels depend on the nodes
+
+
+def _name_earlier(job: dict[str, Any], refs: set[object]) -> None:
+    """Leave out refs of jobs that are not before it in the request, and a ref that one has."""
+    if isinstance(job.get("after"), list):
+        job["after"] = [
+            each
+            for each in job["after"]
+            if not (isinstance(each, str) and each.startswith("#")) or each[1:] in refs
+        ]
+    ref = job.get("ref")
+    if isinstance(ref, str):
+        if ref in refs:
+            del job["ref"]
+        refs.add(ref)
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -495,7 +495,7 @@ ROUTES: Final = (
         headers={
             IDEMPOTENCY_KEY: "1 to 200 visible ASCII characters: the same key gives the same job"
         },
-        patterns={IDEMPOTENCY_KEY: KEY_PATTERN},
+        patterns={IDEMPOTENCY_KEY: f"^{KEY_PATTERN}$"},
         responses={
             202: ResponseDescription(
                 description="The new job", shape=shapes.Job, headers={"Location": "its path"}
