@@ -12,7 +12,7 @@ from scheduler.store.database import Row
 
 
 def must_differ(jobs: Sequence[NewJob]) -> None:
-    """Refuse two jobs with one idempotency key in one call: neither is the earlier one.
+    """Refuse two jobs with one key, of whatever kind, in one call: neither is the earlier one.
 
     Raises:
         Conflict: two jobs have the same key.
@@ -20,6 +20,9 @@ def must_differ(jobs: Sequence[NewJob]) -> None:
     keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key is not None]
     if len(set(keys)) < len(keys):
         raise Conflict("two jobs of one request have the same idempotency key")
+    unique = [(new.uid, new.task, new.unique.key) for new in jobs if new.unique is not None]
+    if len(set(unique)) < len(unique):
+        raise Conflict("two jobs of one request have the same unique key")
 
 
 def must_be_accepted(refusing: Sequence[Row]) -> None:
