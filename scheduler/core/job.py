@@ -133,6 +133,11 @@ class Unique(NamedTuple):
     key: str
     on_conflict: OnConflict = OnConflict.EXISTING
 
+    @property
+    def shared(self) -> bool:
+        """Whether the answer is the job that has the key, where one has."""
+        return self.on_conflict is OnConflict.EXISTING
+
 
 class Cleanup(StrEnum):
     """How far the `on_abort` of a job got that was aborted after it had begun."""

@@ -45,6 +45,7 @@ from scheduler.store.idempotency import (
     must_be_accepted,
     must_be_there,
     must_differ,
+    not_stored_then,
     stored_before,
 )
 from scheduler.store.parts import unique
@@ -124,8 +125,11 @@ class SqlStore:
         """Insert jobs of which some have unique keys, or answer with those that have them."""
         must_differ(jobs)
         for _ in range(TRIES):
-            if (earlier := await self.stored(jobs)) is not None:
-                return earlier
+            batch = arguments.batch(map(arguments.new_job, jobs))
+            if earlier := await self._fetch("stored", batch):
+                if rest := not_stored_then(jobs, earlier):
+                    return await self._insert_rest(jobs, rest, quotas, audit)
+                return stored_before(jobs, earlier)
             found = await self._unique.found(jobs)
             new = [each for each in jobs if each.id not in found]
             if not new:
@@ -140,10 +144,32 @@ class SqlStore:
             await self._must_be_storable(new)
         raise StoreUnavailable("others submit and end jobs with this unique key; try again")
 
+    async def _insert_rest(
+        self,
+        jobs: Sequence[NewJob],
+        rest: Sequence[NewJob],
+        quotas: Mapping[str, Quota],
+        audit: Sequence[AuditRecord],
+    ) -> Inserted:
+        """Repeat a call of which these jobs were not stored: they may be by now."""
+        left = {each.id for each in rest}
+        before = [each for each in jobs if each.id not in left]
+        earlier = await self.insert(before)
+        inserted = await self._insert_unique(rest, quotas, audit)
+        stored = dict(zip((each.id for each in before), earlier.jobs, strict=True))
+        added = dict(zip((each.id for each in rest), inserted.jobs, strict=True))
+        there = {job.id for job in earlier.jobs} if inserted.created else set()
+        return inserted._replace(
+            jobs=[(stored | added)[each.id] for each in jobs],
+            found=there | set(inserted.found),
+        )
+
     async def _store_unique(
         self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota], audit: Sequence[AuditRecord]
     ) -> Inserted | None:
         """Store new jobs; None, and no effect, where others have their keys, or one is stored."""
+        if all(each.unique is None for each in jobs):
+            return await self.store_new([(each, None) for each in jobs], quotas, audit)
         batch = arguments.batch(map(arguments.new_job, jobs))
         inserting = [*_inserting(jobs, batch), *audited_by(audit)]
         first = jobs[0]
@@ -178,7 +204,7 @@ class SqlStore:
     async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
         """See `Store`."""
         found = await self._fetch("stored", arguments.batch(map(arguments.new_job, jobs)))
-        return stored_before(jobs, found) if found else None
+        return stored_before(jobs, found) if found and not not_stored_then(jobs, found) else None
 
     async def store_new(
         self,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -108,17 +116,15 @@ class MemoryStore:
         keys = [(new.uid, new.task, new.unique.key) for new in jobs if new.unique is not None]
         if len(set(keys)) < len(keys):
             raise Conflict("two jobs of one request have the same unique key")
+        if rest := self._not_stored_then(jobs):
+            earlier = [new for new in jobs if new not in rest]
+            before = await self._insert(earlier, None, None, audit)
+            inserted = await self._insert_unique(rest, quotas, audit)
+            return _joined(jobs, dict(zip(earlier, before.jobs, strict=True)), rest, inserted)
         if any(map(self._stored, jobs)):
             return await self._insert(jobs, None, None, audit)
         holders = {new.id: row for new in jobs if (row := self._holder(new)) is not None}
-        found: dict[str, Job] = {}
-        for new in jobs:
-            if new.id in holders and new.unique is not None:
-                job = holders[new.id].job
-                if new.unique.on_conflict is OnConflict.REJECT:
-                    raise UniqueConflict(job)
-                if new.unique.on_conflict is OnConflict.EXISTING:
-                    found[new.id] = job
+        found = dict(_found(jobs, holders))
         fresh = [new for new in jobs if new.id not in found]
         if not fresh:
             there = [found[new.id] for new in jobs]
@@ -138,6 +144,8 @@ class MemoryStore:
 
     def _holder(self, new: NewJob | Job) -> Row | None:
         """The row of another job that holds the key of one; a replaced one only as the last."""
+        if new.unique is None:
+            return None
         found = [
             row
             for row in self.rows.values()
@@ -232,7 +240,15 @@ class MemoryStore:
 
     async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
         self._answer()
-        return await self._insert(jobs, None, None, ()) if any(map(self._stored, jobs)) else None
+        if self._not_stored_then(jobs) or not any(map(self._stored, jobs)):
+            return None
+        return await self._insert(jobs, None, None, ())
+
+    def _not_stored_then(self, jobs: Sequence[NewJob]) -> Sequence[NewJob]:
+        """Those of a call that came before which are not stored: others had their unique keys."""
+        rest = [new for new in jobs if self._stored(new) is None]
+        shared = all(new.unique is not None and new.unique.shared for new in rest)
+        return rest if shared and len(rest) < len(jobs) else ()
 
     async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
         self._answer()
@@ -884,6 +900,29 @@ def _notification(job_id: str, at: datetime, call_id: str, payload: JsonText) ->
 def _waits_since(job: Job) -> datetime:
     """Since when it might have run: its submission, but for a time that its user chose."""
     return job.created_at if job.run_at is None else job.eligible_at or job.created_at
+
+
+def _found(jobs: Sequence[NewJob], holders: Mapping[str, Row]) -> Iterator[tuple[str, Job]]:
+    """The jobs that are there already, each by the id of the one that is answered with it."""
+    for new in jobs:
+        if new.id in holders and new.unique is not None:
+            job = holders[new.id].job
+            if new.unique.on_conflict is OnConflict.REJECT:
+                raise UniqueConflict(job)
+            if new.unique.shared:
+                yield new.id, job
+
+
+def _joined(
+    jobs: Sequence[NewJob],
+    before: Mapping[NewJob, Job],
+    rest: Sequence[NewJob],
+    inserted: Inserted,
+) -> Inserted:
+    """The answer to a repetition of which some jobs were not stored."""
+    all_ = {**before, **dict(zip(rest, inserted.jobs, strict=True))}
+    there = {job.id for job in before.values()} if inserted.created else set()
+    return inserted._replace(jobs=[all_[new] for new in jobs], found=there | set(inserted.found))
 
 
 def _key(job: Job | NewJob) -> tuple[str, str, str]:

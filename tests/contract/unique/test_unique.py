@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,7 @@ from scheduler.core.job import (
     Cleanup,
     HoldReason,
     Job,
+    NewJob,
     OnConflict,
     Order,
     Status,
@@ -161,6 +164,33 @@ async def test_a_repetition_is_answered_with_its_own_jobs(store: Store) -> None:
 
     assert (again.created, again.jobs) == (True, first.jobs)
     assert (await known(store, fresh.id)).status is Status.QUEUED
+
+
+async def test_a_repetition_of_an_array_has_what_is_there_in_its_places(store: Store) -> None:
+    """One that was answered with another job is not stored, and that is no conflict."""
+    first = keyed()
+    await submit(store, first)
+    plain, shared = new(key="i", fingerprint="f"), keyed()
+
+    def call() -> Sequence[NewJob]:
+        return [
+            replace(plain, id=new().id),
+            replace(shared, id=new().id, idempotency_key="i-1", fingerprint="f"),
+        ]
+
+    asked = await submit(store, *call())
+    again = await submit(store, *call())
+    assert [job.id for job in again.jobs] == [job.id for job in asked.jobs]
+    assert (again.created, set(again.found)) == (False, {first.id})
+    assert await store.stored(call()) is None, "it is not answered without a look at the keys"
+
+    claim = await claimed(store, first.id)
+    await store.settle([end(claim)])
+    later_on = await submit(store, *call())
+    assert later_on.jobs[0].id == asked.jobs[0].id
+    assert later_on.created
+    assert later_on.jobs[1].id not in {first.id, asked.jobs[0].id}
+    assert (await submit(store, *call())).jobs[1].id == later_on.jobs[1].id
 
 
 async def test_quotas_count_what_is_new(store: Store) -> None:
