@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -20,6 +20,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import Quota
+from scheduler.store.parts.unique import SqlUnique
 from tests.contract.unique.keyed import EXISTING, REJECT, REPLACE, keyed, let_go, running, submit
 from tests.support.stores import DEATH, abort, claimed, end, ids_waiting, known, later, new
 
@@ -220,3 +221,24 @@ async def test_of_many_at_once_one_is_left(store: Store, on_conflict: OnConflict
     waiting = await ids_waiting(store)
     assert len(waiting) == 1
     assert len(found) == (1 if on_conflict is EXISTING else 20)
+
+
+@pytest.mark.parametrize("successor_is_gone", [False, True])
+async def test_one_who_looked_before_a_key_was_taken_looks_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch, *, successor_is_gone: bool
+) -> None:
+    """The look and the insertion are two steps, so the second one decides."""
+    claim = await running(store, keyed())
+    if successor_is_gone:
+        gone = keyed(REPLACE)
+        await submit(store, gone)
+        await abort(store, gone.id)
+    look, looks = SqlUnique.found, iter([False])
+
+    async def found(self: SqlUnique, jobs: Sequence[NewJob]) -> Mapping[str, Job]:
+        return await look(self, jobs) if next(looks, True) else {}
+
+    monkeypatch.setattr(SqlUnique, "found", found)
+    inserted = await submit(store, keyed())
+
+    assert ([job.id for job in inserted.jobs], inserted.created) == ([claim.id], False)
