@@ -48,6 +48,7 @@ from atlanscheduler_client.shapes import (
     Status,
     Task,
     Token,
+    Unique,
     Until,
     Usage,
 )
@@ -99,11 +100,13 @@ class AsyncClient:
         after: Sequence[str] = (),
         after_if: AfterIf | str = AfterIf.SUCCESS,
         group: str | None = None,
+        unique: Unique | str | None = None,
     ) -> Job:
         """Submit a job; once this returns, it is stored and will reach an end.
 
         In a handler, the job that runs is the new one's parent, unless `parent` is given. When, in
         which order, how often, where and after which jobs it runs, the last ones say: see `NewJob`.
+        With `unique`, there is only one such job at a time.
         """
         job = NewJob(
             uid=uid,
@@ -121,6 +124,7 @@ class AsyncClient:
             after=after,
             after_if=after_if,
             group=group,
+            unique=unique,
         )
         return await self._ask(calls.submit(job, idempotency_key))
 

@@ -51,6 +51,7 @@ from atlanscheduler_client.shapes import (
     Status,
     Task,
     Token,
+    Unique,
     Until,
     Usage,
 )
@@ -508,7 +509,15 @@ def _order(job: NewJob) -> dict[str, Any]:
         "after": list(job.after) or None,
         "after_if": str(job.after_if) if job.after else None,
         "group": job.group,
+        "unique": _unique(job.unique),
     }
+
+
+def _unique(unique: Unique | str | None) -> dict[str, Any] | None:
+    if unique is None:
+        return None
+    given = Unique(key=unique) if isinstance(unique, str) else unique
+    return {"key": given.key, "on_conflict": given.on_conflict}
 
 
 def _seconds(length: timedelta | float | None) -> float | None:

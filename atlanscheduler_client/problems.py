@@ -11,6 +11,7 @@ ClientError
     ├── JobEnded          the job ended before it could be aborted; the error has the job
     ├── JobNotQueued      the job runs or has ended, and cannot be changed; the error has the job
     ├── JobNotOver        the job is not over, and cannot be run again; the error has the job
+    ├── UniqueKeyTaken    another job has the unique key; the error has that job
     ├── QuotaExceeded     the submission is beyond a quota: wait, and send the same again
     └── Unavailable       the same call may work in a moment; no part of it was done
 
@@ -109,6 +110,14 @@ class JobNotQueued(Problem):
 
 class JobNotOver(Problem):
     """The job is queued, runs or is still to be undone, and so is not run again; `job` is it."""
+
+    def __init__(self, status: int, document: dict[str, Any], job: Job) -> None:
+        super().__init__(status, document)
+        self.job = job
+
+
+class UniqueKeyTaken(Problem):
+    """Another job has the unique key, and is not over; `job` is it."""
 
     def __init__(self, status: int, document: dict[str, Any], job: Job) -> None:
         super().__init__(status, document)

@@ -24,6 +24,7 @@ from atlanscheduler_client.shapes import (
     Node,
     Occurrence,
     OnAbort,
+    OnConflict,
     Pause,
     PauseKind,
     Predecessor,
@@ -39,6 +40,7 @@ from atlanscheduler_client.shapes import (
     TaskRetry,
     TaskThrottle,
     Token,
+    Unique,
     Usage,
     UserLimits,
     Waits,
@@ -50,7 +52,12 @@ Document = dict[str, Any]
 
 def job_of(document: Document) -> Job:
     """A job from its JSON."""
-    return Job(**_state(document), data=document["data"], result=document["result"])
+    return Job(
+        **_state(document),
+        data=document["data"],
+        result=document["result"],
+        deduplicated=document.get("deduplicated", False),
+    )
 
 
 def state_of(document: Document) -> JobState:
@@ -208,6 +215,9 @@ def _order(document: Document) -> Document:
         "max_attempts": document.get("max_attempts"),
         "hook_retries": document.get("hook_retries", False),
         "needs": tuple(document.get("needs", ())),
+        "unique": _unique(document.get("unique")),
+        "replaces": document.get("replaces"),
+        "replaced_by": document.get("replaced_by"),
         "schedule": document.get("schedule"),
         "scheduled_for": _instant_or_none(document.get("scheduled_for")),
         "attempts": tuple(_attempt(each) for each in document.get("attempts", ())),
@@ -237,6 +247,12 @@ def _occurrence(document: Document) -> Occurrence:
             "status": None if status is None else Status(status),
         }
     )
+
+
+def _unique(document: Document | None) -> Unique | None:
+    if document is None:
+        return None
+    return Unique(key=document["key"], on_conflict=OnConflict(document["on_conflict"]))
 
 
 def _waits(document: Document) -> Waits:

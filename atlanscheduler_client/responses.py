@@ -19,6 +19,7 @@ from atlanscheduler_client.problems import (
     QuotaExceeded,
     Unauthenticated,
     Unavailable,
+    UniqueKeyTaken,
     Unreachable,
     WrongServer,
 )
@@ -42,10 +43,11 @@ BY_TYPE: Final[Mapping[str, type[Problem]]] = {
     "not-ready": Unavailable,
 }
 """The problems that have nothing besides what all of them have."""
-WITH_JOB: Final[Mapping[str, type[JobEnded | JobNotOver | JobNotQueued]]] = {
+WITH_JOB: Final[Mapping[str, type[JobEnded | JobNotOver | JobNotQueued | UniqueKeyTaken]]] = {
     "job-ended": JobEnded,
     "job-not-over": JobNotOver,
     "job-not-queued": JobNotQueued,
+    "unique-key-taken": UniqueKeyTaken,
 }
 """Those that have the job."""
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')

@@ -88,6 +88,25 @@ class Failure:
         return f"{self.type}: {self.message}" if self.type else self.message
 
 
+class OnConflict(StrEnum):
+    """What becomes of a submission whose unique key another job has."""
+
+    EXISTING = "existing"
+    """It is answered with that job."""
+    REJECT = "reject"
+    """It is refused: `UniqueKeyTaken`."""
+    REPLACE = "replace"
+    """That job is aborted, and the new one begins once it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unique:
+    """A key that only one job of its user and task has at a time, until it is over."""
+
+    key: str
+    on_conflict: OnConflict = OnConflict.EXISTING
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """A job to submit."""
@@ -122,6 +141,9 @@ class NewJob:
     """How these have to end: `success` (else it is aborted), or `end`, anyhow."""
     group: str | None = None
     """A name by which its user's jobs are listed, counted and aborted together."""
+    unique: Unique | str | None = None
+    """A key that only one job of its user and task has at a time; a text: where there is one, that
+    is the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +194,7 @@ class Waits:
     that is up knows its handler and has the labels that it needs; `limit`: as many jobs of its
     handler run as may; `throttle`: as many have begun as may for now; `after`:
     jobs that it comes after are not over; `overlap`: earlier jobs of its schedule are not over;
-    `replace`: nor are those that it replaces."""
+    `replace`: nor are those that it replaces; `unique`: nor is the one whose key it took."""
     until: datetime | None
     """When that ends by itself; None where it does not. For `throttle`: not before this time."""
     pause: WaitsForPause | None = None
@@ -390,6 +412,11 @@ class JobState:
     hook_retries: bool = False
     needs: Sequence[str] = ()
     """The labels that a node must have to run it, with those of its handler."""
+    unique: Unique | None = None
+    replaces: str | None = None
+    """Id of the job that must be over before it begins."""
+    replaced_by: str | None = None
+    """Id of the job that has its unique key since."""
     schedule: str | None = None
     """The name of the schedule that made it; that one may be deleted by now."""
     scheduled_for: datetime | None = None
@@ -421,6 +448,8 @@ class Job(JobState):
 
     data: Any
     result: Any
+    deduplicated: bool = False
+    """Whether a submission was answered with it, since it has the same unique key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

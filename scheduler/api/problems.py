@@ -39,7 +39,9 @@ from scheduler.core.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
+    UniqueConflict,
 )
+from scheduler.service.documents import job_document
 from scheduler.service.service import SEE_LOG
 
 NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -79,6 +81,7 @@ NOT_QUEUED: Final = Kind("job-not-queued", 409, "Only a queued job can be change
 NOT_OVER: Final = Kind("job-not-over", 409, "Only a job that is over can be run again")
 OVERLAPS: Final = Kind("schedule-overlap", 409, "An earlier job of the schedule is not over")
 PARENT_ABORTED: Final = Kind("parent-aborted", 409, "The parent was aborted with its children")
+UNIQUE_TAKEN: Final = Kind("unique-key-taken", 409, "Another job has this unique key")
 TOO_SLOW: Final = Kind("too-slow", 408, "The request did not come in time")
 TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
 NOT_JSON: Final = Kind("not-json", 415, "The body is not declared as JSON")
@@ -110,6 +113,7 @@ KINDS: Final = (
     NOT_OVER,
     OVERLAPS,
     PARENT_ABORTED,
+    UNIQUE_TAKEN,
     TOO_SLOW,
     TOO_LARGE,
     NOT_JSON,
@@ -135,6 +139,7 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     NoSuchSchedule: NO_SUCH_SCHEDULE,
     Conflict: CONFLICT,
     ParentAborted: PARENT_ABORTED,
+    UniqueConflict: UNIQUE_TAKEN,
     NoSuchPredecessors: INVALID,
     QuotaExceeded: QUOTA_EXCEEDED,
     StoreRefused: INTERNAL,
@@ -215,6 +220,8 @@ def _from_scheduler(request: web.Request, error: SchedulerError) -> web.Response
         return problem(kind, str(error), errors=errors)
     if isinstance(error, QuotaExceeded):
         return _of_quota(error)
+    if isinstance(error, UniqueConflict):
+        return problem(kind, str(error), job=job_document(error.job))
     return problem(kind, _unavailable(request, error) or str(error))
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from atlanscheduler_client import OnConflict
 from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address, segment, with_token
 from scheduler.cli.node_url import NodeUrl, Tried, configured_url
 from scheduler.core.dependencies.declaration import AfterIf as Condition
@@ -229,6 +230,21 @@ Needs = Annotated[
         "--needs",
         metavar="LABEL",
         help="A label that a node must have to run it; several by several options.",
+    ),
+]
+UniqueKey = Annotated[
+    str | None,
+    typer.Option(
+        "--unique",
+        metavar="KEY",
+        help="Only one job of the user and handler has this key until it is over.",
+    ),
+]
+WhereTaken = Annotated[
+    OnConflict,
+    typer.Option(
+        "--on-conflict",
+        help="Where another one has it: print that one, fail, or abort it and take its place.",
     ),
 ]
 HookRetries = Annotated[

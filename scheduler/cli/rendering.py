@@ -51,6 +51,7 @@ FOR_OTHERS: Final = {
     "no_node": "a node that knows its handler and has the labels that it needs",
     "overlap": "the earlier jobs of its schedule to be over",
     "replace": "the job that it replaces to be over",
+    "unique": "the job that it replaces to be over",
 }
 """What is waited for that no time ends, by the reason."""
 UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
@@ -507,6 +508,9 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "before": _before(job),
         "priority": f"{job.priority:+} s" if job.priority else None,
         "needs": ", ".join(job.needs),
+        "unique key": job.unique.key if job.unique else None,
+        "replaces": f"{job.uid}/{job.replaces}" if job.replaces else None,
+        "replaced by": f"{job.uid}/{job.replaced_by}" if job.replaced_by else None,
         "waits for": waits(job) if job.status is Status.QUEUED else None,
         "run at": _at(job.run_at),
         "start within": duration(timedelta(seconds=job.start_within_s or 0))

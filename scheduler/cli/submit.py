@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from atlanscheduler_client import Client, ClientError, Job
+from atlanscheduler_client import Client, ClientError, Job, OnConflict, Unique
 from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit
@@ -33,7 +33,9 @@ from scheduler.cli.options import (
     StartWithin,
     Token,
     Uid,
+    UniqueKey,
     Url,
+    WhereTaken,
 )
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.core.dependencies.declaration import AfterIf as Condition
@@ -87,6 +89,8 @@ def submit(
     after: After = None,
     after_if: AfterIf = Condition.SUCCESS,
     group: Group = None,
+    unique: UniqueKey = None,
+    on_conflict: WhereTaken = OnConflict.EXISTING,
     hook_retries: HookRetries = False,
     wait: Wait = False,
     url: Url = CONFIGURED,
@@ -112,8 +116,11 @@ def submit(
             after=[each.rpartition("/")[2] for each in after or ()],
             after_if=after_if,
             group=group,
+            unique=None if unique is None else Unique(key=unique, on_conflict=on_conflict),
         )
         note(job, run_at)
+        if job.deduplicated:
+            typer.echo("it was there already: it has this unique key", err=True)
         if wait:
             name = JobName(job.uid, job.id)
             return await_end(client, name, timeout_s=None, as_json=as_json)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -20,6 +21,10 @@ WIDE: Final = 10_000
 """Columns if the output is not a terminal: piped text must not be wrapped to fit a screen."""
 STYLES: Final = {"stderr": "red", "notice": "dim"}
 """The style of a log line on a terminal, by its stream."""
+
+
+ONLY_TRUE: Final = {"deduplicated"}
+"""What the API says only where it is so."""
 
 
 def console() -> Console:
@@ -79,8 +84,16 @@ def _document(value: object) -> object:
         return text.removesuffix("+00:00") + "Z"
     if is_dataclass(value) and not isinstance(value, type):
         # Not `asdict`: that copies what jobs returned, by recursion.
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+        return dict(_told(value))
     raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def _told(value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a dataclass
+    """The fields of an object by name, without those that the API has only where they are true."""
+    for field in fields(value):
+        found = getattr(value, field.name)
+        if found is not False or field.name not in ONLY_TRUE:
+            yield field.name, found
 
 
 def _documents(value: object) -> object:
@@ -93,5 +106,5 @@ def _documents(value: object) -> object:
     if isinstance(value, datetime):
         return _document(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _documents(getattr(value, field.name)) for field in fields(value)}
+        return {name: _documents(each) for name, each in _told(value)}
     return value

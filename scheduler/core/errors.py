@@ -16,6 +16,7 @@ SchedulerError
 ├── NoSuchPause         the client: this is not paused
 ├── NoSuchSchedule      the client: there is no such schedule of this user
 ├── Conflict            the client: the job or the key is already something else
+├── UniqueConflict      the client: another job has this key until it is over
 ├── ParentAborted       the client: nothing, its job is not wanted any more
 └── NoSuchPredecessors  the client: name jobs of the same user that are there
 
@@ -26,6 +27,8 @@ maps these to status codes, and only `main` to an exit status.
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from scheduler.core.job import Job
 
 
 class SchedulerError(Exception):
@@ -134,6 +137,14 @@ class NoSuchSchedule(SchedulerError):
 
 class Conflict(SchedulerError):
     """The job, or the idempotency key, is already in a state that rules the call out."""
+
+
+class UniqueConflict(SchedulerError):
+    """Another job has the unique key: `job`."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"the job {job.id} has this unique key, and is not over")
+        self.job = job
 
 
 class ParentAborted(SchedulerError):

@@ -112,6 +112,31 @@ class HoldReason(StrEnum):
     time."""
     REPLACE = "replace"
     """The same, and those are being aborted, since it replaces them."""
+    UNIQUE = "unique"
+    """The job that it replaces is not over."""
+
+
+class OnConflict(StrEnum):
+    """What becomes of a submission whose unique key another job of its user and task has."""
+
+    EXISTING = "existing"
+    """It is answered with that job."""
+    REJECT = "reject"
+    """It is refused."""
+    REPLACE = "replace"
+    """That job is aborted, and the new one begins once it is over."""
+
+
+class Unique(NamedTuple):
+    """A key that only one job of its user and task has at a time, until it is over."""
+
+    key: str
+    on_conflict: OnConflict = OnConflict.EXISTING
+
+    @property
+    def shared(self) -> bool:
+        """Whether the answer is the job that has the key, where one has."""
+        return self.on_conflict is OnConflict.EXISTING
 
 
 class Cleanup(StrEnum):
@@ -363,6 +388,7 @@ class JobRequest(Submission):
     rerun: Rerun | None = None
     came_after: After | None = None
     """Of a re-run: what the job came after that it runs again. It waits for none of these."""
+    unique: Unique | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -416,6 +442,11 @@ class Job(Submission):
     """The name of its user's schedule that made it; that one may be deleted by now."""
     scheduled_for: datetime | None = None
     """The occurrence of the schedule that it is."""
+    unique: Unique | None = None
+    replaces: str | None = None
+    """The id of the job that must be over before it begins."""
+    replaced_by: str | None = None
+    """The id of the job that has its unique key now."""
 
     @property
     def turn_at(self) -> datetime:
@@ -482,6 +513,7 @@ class NewJob(Submission):
     """The jobs that it comes after; it waits for them, but not as a re-run."""
     awaited: bool = False
     """Whether a job waits for it that is stored with it."""
+    unique: Unique | None = None
     submitted_by: str | None = None
     """The name of who submits it; None in mode `none`."""
     traceparent: str | None = None
@@ -531,6 +563,7 @@ class NewJob(Submission):
             after=self.after,
             awaited=self.awaited,
             group=self.order.group,
+            unique=self.unique,
         )
 
     def claimed(self, eligible_at: datetime | None = None) -> Claim:

@@ -4,6 +4,7 @@
                                           at most a second    store.pauses.let_go ─▶ queue.enqueue
                                                               dependencies.resolve ▶ queue.enqueue
                                                               store.expire
+                                                              store.let_go_unique ──▶ queue.enqueue
 
 It runs on every node. Each step is guarded, so that any number of nodes may take it at once, and
 small, so that no other write waits for long. The store's clock alone says what is due: what waits
@@ -69,6 +70,7 @@ class Promoter:
             return LOOK_S if due_s is None else min(due_s, LOOK_S)
         done = await self._promote() + await self._expire() + await self._let_go()
         done += await self._resolve()
+        done += await self._let_go_unique()
         return 0.0 if done else SPACING_S
 
     async def _promote(self) -> int:
@@ -111,6 +113,15 @@ class Promoter:
                 aborted = await self._store.outlines(resolved.aborted)
                 self._job_events.aborted_after_others(aborted)
         return resolved.done
+
+    async def _let_go_unique(self) -> int:
+        """Let jobs go that replace others, once these are over; how many."""
+        waiting, timed = await self._store.let_go_unique(limit=STEP_MAX)
+        self._queue.announce([changed(job.id, job.uid) for job in (*waiting, *timed)])
+        if waiting:
+            with suppress(QueueUnavailable):
+                await self._queue.enqueue(waiting)
+        return len(waiting) + len(timed)
 
     async def _expire(self) -> int:
         """End jobs that have not begun in time; how many."""

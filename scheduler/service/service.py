@@ -25,6 +25,7 @@ from collections.abc import (
 )
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -151,6 +152,7 @@ class Service:
                 are made only once was made by another request.
             NoSuchPredecessors: a job is to wait for what is not there, or is another user's.
             ParentAborted: the parent of a job was aborted with its children.
+            UniqueConflict: another job has a unique key that is not to be shared.
             QuotaExceeded: a user would have too many queued jobs.
             StoreUnavailable: nothing is stored.
         """
@@ -160,13 +162,22 @@ class Service:
             audit = recorded_submissions(by, jobs, at=self._clock.now())
         inserted = await (
             self._insert_one(*jobs, quotas=quotas, audit=audit)
-            if len(jobs) == 1 and jobs[0].after is None and not self._may_be_held(jobs[0])
+            if len(jobs) == 1 and not self._may_be_held(jobs[0])
             else self._store.insert(jobs, quotas=quotas, audit=audit)
         )
         if inserted.created and not inserted.claims:
-            self._queue.announce([queued(job) for job in inserted.jobs])
-            await self._enqueue(inserted.jobs)
+            stored = [job for job in inserted.jobs if job.id not in inserted.found]
+            self._queue.announce([queued(job) for job in stored])
+            await self._enqueue(stored)
+        for job in inserted.replaced:
+            await self._tell_aborted(job, at=jobs[0].created_at)
         return inserted
+
+    async def _tell_aborted(self, job: Job, *, at: datetime) -> None:
+        """Tell of an abort that was requested then."""
+        if job.status is Status.ABORTED and job.finished_at == at:
+            self._job_events.aborted_in_queue(job)
+        await self._announce(job)
 
     async def submitted_before(
         self,
@@ -203,6 +214,7 @@ class Service:
                 **submission.submitted(),
                 order=self._placed(submission),
                 rerun=submission.rerun,
+                unique=submission.unique,
                 after=each_after,
                 awaited=job_id in awaited,
                 id=job_id,
@@ -239,8 +251,9 @@ class Service:
         self.freed.set()
 
     def _may_be_held(self, job: NewJob) -> bool:
-        """Whether it may have to wait for a time, or for other jobs of its handler."""
-        return job.order.may_be_held or job.task in self.tasks.limited
+        """Whether it may have to wait for a time or for other jobs, or is perhaps not stored."""
+        waits = job.after is not None or job.unique is not None or job.order.may_be_held
+        return waits or job.task in self.tasks.limited
 
     def _is_undoable(self, task: str) -> bool:
         """Whether its jobs can be undone; it may have gone since the request was checked."""
@@ -529,9 +542,7 @@ class Service:
         )
         if job is None:
             raise no_such_job(uid, job_id)
-        if job.status is Status.ABORTED and job.finished_at == now:
-            self._job_events.aborted_in_queue(job)
-        await self._announce(job)
+        await self._tell_aborted(job, at=now)
         return job
 
     async def _abort_below(

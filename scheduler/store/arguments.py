@@ -166,6 +166,19 @@ def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
     ).decode()
 
 
+def unique(new: NewJob) -> Mapping[str, Any]:
+    """What decides whether a job with a unique key is stored; nothing for one that has none."""
+    if new.unique is None:
+        return {}
+    return {
+        "id": new.id,
+        "uid": new.uid,
+        "task": new.task,
+        "unique_key": new.unique.key,
+        "on_conflict": new.unique.on_conflict,
+    }
+
+
 def place(node: Node) -> Mapping[str, str | None]:
     """The columns that say what a node runs, and by which rules of time zones."""
     return {

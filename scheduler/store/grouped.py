@@ -115,6 +115,8 @@ class GroupedStore(SqlStore):
         audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         """See `Store`."""
+        if any(new.unique is not None for new in jobs):  # each by a transaction of its own
+            return await super().insert(jobs, quotas=quotas, audit=audit)
         if not quotas:
             return await self._insert(_InsertCall(jobs, claimer, {}, audit))
         answer = await self._insert_within_quotas(_InsertCall(jobs, claimer, quotas, audit))

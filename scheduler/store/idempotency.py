@@ -12,7 +12,7 @@ from scheduler.store.database import Row
 
 
 def must_differ(jobs: Sequence[NewJob]) -> None:
-    """Refuse two jobs with one idempotency key in one call: neither is the earlier one.
+    """Refuse two jobs with one key, of whatever kind, in one call: neither is the earlier one.
 
     Raises:
         Conflict: two jobs have the same key.
@@ -20,6 +20,9 @@ def must_differ(jobs: Sequence[NewJob]) -> None:
     keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key is not None]
     if len(set(keys)) < len(keys):
         raise Conflict("two jobs of one request have the same idempotency key")
+    unique = [(new.uid, new.task, new.unique.key) for new in jobs if new.unique is not None]
+    if len(set(unique)) < len(unique):
+        raise Conflict("two jobs of one request have the same unique key")
 
 
 def must_be_accepted(refusing: Sequence[Row]) -> None:
@@ -59,7 +62,7 @@ def stored_before(jobs: Sequence[NewJob], found: Sequence[Row]) -> Inserted:
         Conflict: they were stored by another request.
         StoreUnavailable: the stored jobs were deleted in between; trying again helps.
     """
-    earlier = list(_matches(jobs, found))
+    earlier = [row for _, row in _matches(jobs, found)]
     if len(earlier) < len(jobs):
         if not earlier:
             # Retention deleted them between the insert that was refused and this read.
@@ -70,7 +73,20 @@ def stored_before(jobs: Sequence[NewJob], found: Sequence[Row]) -> Inserted:
     return Inserted([rows.job(row) for row in earlier], created=created)
 
 
-def _matches(jobs: Sequence[NewJob], found: Sequence[Row]) -> Iterator[Row]:
+def not_stored_then(jobs: Sequence[NewJob], found: Sequence[Row]) -> Sequence[NewJob]:
+    """Those of a call that came before which are not stored, as others had their unique keys then.
+
+    Raises:
+        Conflict: they were stored by another request.
+    """
+    stored = {new.id for new, _ in _matches(jobs, found)}
+    rest = [new for new in jobs if new.id not in stored]
+    if not stored or any(new.unique is None or not new.unique.shared for new in rest):
+        return ()
+    return rest
+
+
+def _matches(jobs: Sequence[NewJob], found: Sequence[Row]) -> Iterator[tuple[NewJob, Row]]:
     by_id = {row["id"]: row for row in found}
     by_key = {(row["uid"], row["idempotency_key"]): row for row in found}
     for new in jobs:
@@ -80,4 +96,4 @@ def _matches(jobs: Sequence[NewJob], found: Sequence[Row]) -> Iterator[Row]:
         if row is not None:
             if row["fingerprint"] != new.fingerprint:
                 raise Conflict("this idempotency key came with another request before")
-            yield row
+            yield new, row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -30,11 +31,14 @@ from scheduler.core.job import (
     HoldReason,
     Job,
     Line,
+    NewJob,
     Node,
+    OnConflict,
     Progress,
     Purpose,
     Status,
     Submission,
+    Unique,
     WaitingJob,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
@@ -91,7 +95,18 @@ def job(row: Row) -> Job:
         group=row["group_name"],
         schedule=row["schedule"],
         scheduled_for=_maybe_instant(row["scheduled_for"]),
+        unique=_unique(row),
+        replaces=row["replaces"],
+        replaced_by=row["replaced_by"],
         **times(row),
+    )
+
+
+def stored(new: NewJob, row: Row) -> Job:
+    """A new job, from the row in which it was stored."""
+    return replace(
+        new.stored(**times(row)),
+        replaces=row["replaces"] if new.unique is not None else None,
     )
 
 
@@ -371,6 +386,12 @@ def _after(row: Row) -> After | None:
         return None
     named = orjson.loads(row["predecessors"])
     return After(tuple(Predecessor(*each) for each in named), AfterIf(row["after_if"]))
+
+
+def _unique(row: Row) -> Unique | None:
+    if row["unique_key"] is None:
+        return None
+    return Unique(row["unique_key"], OnConflict(row["on_conflict"]))
 
 
 def _hold(row: Row) -> Hold | None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.errors import QuotaExceeded
+from scheduler.core.errors import QuotaExceeded, StoreUnavailable
 from scheduler.core.job import (
     FINAL,
     Abort,
@@ -34,7 +34,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.places.labels import ANYWHERE, LANES_MAX
 from scheduler.core.policy import expired_failure, lost_failure
-from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
+from scheduler.core.ports.store import ClaimedWithin, Inserted, LetGo, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
@@ -45,13 +45,16 @@ from scheduler.store.idempotency import (
     must_be_accepted,
     must_be_there,
     must_differ,
+    not_stored_then,
     stored_before,
 )
+from scheduler.store.parts import unique
 from scheduler.store.parts.dependencies import SqlDependencies
 from scheduler.store.parts.limiters import SqlLimiters
 from scheduler.store.parts.pauses import SqlPauses
 from scheduler.store.parts.schedules import SqlSchedules
 from scheduler.store.parts.tokens import SqlTokens
+from scheduler.store.parts.unique import TRIES, SqlUnique
 from scheduler.store.sql_audit import SqlAudit, audited_by, fetch_audited
 
 BEFORE_ALL_TURNS: Final = -(2**62)
@@ -66,6 +69,9 @@ BEYOND_ALL_LIMITS: Final = 10**9
 BEFORE_ALL_IDS: Final = ""
 LOOKED_AT_MAX: Final = 1000
 """How many jobs one statement looks at for those that can be run again."""
+
+DUE: Final = ("due_ms", "expires_ms", "resumed_ms", "ended_ms", "replaced_ms")
+"""The columns of `next_due.sql`."""
 
 BEYOND_MAX: Final = 1000
 """How far beyond its quota a user's queued jobs are counted, to say how many there are."""
@@ -83,6 +89,7 @@ class SqlStore:
         self.dependencies = SqlDependencies(database)
         self.due = asyncio.Event()
         self.schedules = SqlSchedules(database)
+        self._unique = SqlUnique(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)
@@ -96,6 +103,8 @@ class SqlStore:
         audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         """See `Store`."""
+        if any(new.unique is not None for new in jobs):
+            return await self._insert_unique(jobs, quotas or {}, audit)
         try:
             inserted = await self.store_new([(new, claimer) for new in jobs], quotas or {}, audit)
         except QuotaExceeded:
@@ -107,16 +116,95 @@ class SqlStore:
             return inserted
         if (earlier := await self.stored(jobs)) is not None:
             return earlier
+        await self._must_be_storable(jobs)
+        return stored_before(jobs, [])
+
+    async def _insert_unique(
+        self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota], audit: Sequence[AuditRecord]
+    ) -> Inserted:
+        """Insert jobs of which some have unique keys, or answer with those that have them."""
+        must_differ(jobs)
+        for _ in range(TRIES):
+            batch = arguments.batch(map(arguments.new_job, jobs))
+            if earlier := await self._fetch("stored", batch):
+                if rest := not_stored_then(jobs, earlier):
+                    return await self._insert_rest(jobs, rest, quotas, audit)
+                return stored_before(jobs, earlier)
+            found = await self._unique.found(jobs)
+            new = [each for each in jobs if each.id not in found]
+            if not new:
+                answer = [found[each.id] for each in jobs]
+                return Inserted(answer, created=False, found={job.id for job in answer})
+            if (stored := await self._store_unique(new, quotas, audit)) is not None:
+                by_id = {**{job.id: job for job in stored.jobs}, **found}
+                return stored._replace(
+                    jobs=[by_id[each.id] for each in jobs],
+                    found={job.id for job in found.values()},
+                )
+            await self._must_be_storable(new)
+        raise StoreUnavailable("others submit and end jobs with this unique key; try again")
+
+    async def _insert_rest(
+        self,
+        jobs: Sequence[NewJob],
+        rest: Sequence[NewJob],
+        quotas: Mapping[str, Quota],
+        audit: Sequence[AuditRecord],
+    ) -> Inserted:
+        """Repeat a call of which these jobs were not stored: they may be by now."""
+        left = {each.id for each in rest}
+        before = [each for each in jobs if each.id not in left]
+        earlier = await self.insert(before)
+        inserted = await self._insert_unique(rest, quotas, audit)
+        stored = dict(zip((each.id for each in before), earlier.jobs, strict=True))
+        added = dict(zip((each.id for each in rest), inserted.jobs, strict=True))
+        there = {job.id for job in earlier.jobs} if inserted.created else set()
+        return inserted._replace(
+            jobs=[(stored | added)[each.id] for each in jobs],
+            found=there | set(inserted.found),
+        )
+
+    async def _store_unique(
+        self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota], audit: Sequence[AuditRecord]
+    ) -> Inserted | None:
+        """Store new jobs; None, and no effect, where others have their keys, or one is stored."""
+        if all(each.unique is None for each in jobs):
+            return await self.store_new([(each, None) for each in jobs], quotas, audit)
+        batch = arguments.batch(map(arguments.new_job, jobs))
+        inserting = [*_inserting(jobs, batch), *audited_by(audit)]
+        first = jobs[0]
+        after = unique.after(jobs, at=first.created_at, by=first.submitted_by)
+        queued, answers = await self._chain_within(
+            jobs, [*unique.before(jobs), *inserting, *after], quotas
+        )
+        if "mark_unique" not in answers:
+            return None
+        self._note_awaited(answers["replace_unique"])
+        stored, replaced = unique.marked(jobs, answers)
+        added = Counter(each.uid for each in jobs)
+        return Inserted(
+            [rows.stored(new, row) for new, row in zip(jobs, stored, strict=True)],
+            created=True,
+            queued={uid: before + added[uid] for uid, before in queued.items()},
+            replaced=replaced,
+        )
+
+    async def _must_be_storable(self, jobs: Sequence[NewJob]) -> None:
+        """Refuse children of parents that refuse them, and what waits for jobs that are not there.
+
+        Raises:
+            ParentAborted: there is such a parent.
+            NoSuchPredecessors: there are no such jobs of its user.
+        """
         batch = arguments.batch(map(arguments.new_job, jobs))
         must_be_accepted(await self._fetch("refusing", batch))
         if (named := arguments.predecessors(jobs)) is not None:
             must_be_there(jobs, await self._fetch("predecessors_there", named))
-        return stored_before(jobs, [])
 
     async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
         """See `Store`."""
         found = await self._fetch("stored", arguments.batch(map(arguments.new_job, jobs)))
-        return stored_before(jobs, found) if found else None
+        return stored_before(jobs, found) if found and not not_stored_then(jobs, found) else None
 
     async def store_new(
         self,
@@ -139,8 +227,8 @@ class SqlStore:
         must_differ(new)
         batch = arguments.batch(arguments.new_job(each, claimer) for each, claimer in jobs)
         inserting = [*_inserting(new, batch), *audited_by(audit)]
-        queued, stored = await self._insert_within(new, inserting, quotas)
-        if not stored:
+        queued, answers = await self._chain_within(new, inserting, quotas)
+        if not (stored := answers.get("insert")):
             return None
         found = {row["id"]: row for row in stored}
         stored_jobs = [(each, each.stored(**rows.times(found[each.id]))) for each in new]
@@ -158,19 +246,20 @@ class SqlStore:
             queued={uid: before + added[uid] for uid, before in queued.items()},
         )
 
-    async def _insert_within(
+    async def _chain_within(
         self, jobs: Sequence[NewJob], inserting: Sequence[Step], quotas: Mapping[str, Quota]
-    ) -> tuple[Mapping[str, int], Sequence[Row]]:
-        """Insert these jobs, as far as quotas allow it.
+    ) -> tuple[Mapping[str, int], Mapping[str, Sequence[Row]]]:
+        """Insert these jobs by a chain of statements, as far as quotas allow it.
 
         Returns:
-            How many queued jobs the users with quotas had before, and the rows of `insert`.
+            How many queued jobs the users with quotas had before, and the rows of each statement to
+            which it came, by its name.
 
         Raises:
             QuotaExceeded: a user would have too many queued jobs.
         """
         if not quotas:
-            return {}, _of_insert(inserting, await self._fetch_chain(inserting))
+            return {}, _by_name(inserting, await self._fetch_chain(inserting))
         limits = arguments.quotas(jobs, quotas)
         count_max = max(each.queued_max or 0 for each in quotas.values())
         _, users, *answers = await self._fetch_chain(
@@ -184,7 +273,7 @@ class SqlStore:
             uids = {each.uid for each in jobs} & set(quotas)
             use = await self.usage(uids, count_max=count_max + BEYOND_MAX)
             raise queue_excess(jobs, quotas, use)
-        return {row["uid"]: row["queued"] for row in users}, _of_insert(inserting, answers)
+        return {row["uid"]: row["queued"] for row in users}, _by_name(inserting, answers)
 
     async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
         """See `Store`."""
@@ -346,7 +435,7 @@ class SqlStore:
 
     def _note_awaited(self, ended: Sequence[Row]) -> None:
         """Tell the promoter where others may wait for a job that a write has ended."""
-        if any(row["awaited"] == "open" for row in ended):
+        if any(row["awaited"] == "open" or row["replaced_by"] is not None for row in ended):
             self.due.set()
 
     async def _end(
@@ -625,6 +714,14 @@ class SqlStore:
         """See `Store`."""
         return [rows.waiting_job(row) for row in await self._fetch("promote", limit)]
 
+    async def let_go_unique(self, *, limit: int) -> LetGo:
+        """See `Store`."""
+        freed = await self._fetch("let_go_unique", limit)
+        return LetGo(
+            waiting=[rows.waiting_job(row) for row in freed if row["held"] is None],
+            timed=[rows.waiting_job(row) for row in freed if row["held"] is not None],
+        )
+
     async def expire(self, *, limit: int) -> Sequence[str]:
         """See `Store`."""
         error = arguments.json(expired_failure())
@@ -635,11 +732,7 @@ class SqlStore:
     async def next_due_s(self) -> float | None:
         """See `Store`."""
         (row,) = await self._fetch("next_due")
-        known = [
-            ms
-            for ms in (row["due_ms"], row["expires_ms"], row["resumed_ms"], row["ended_ms"])
-            if ms is not None
-        ]
+        known = [row[name] for name in DUE if row[name] is not None]
         return min(known) / 1000 if known else None
 
     async def reorder(
@@ -724,12 +817,11 @@ def _inserting(new: Sequence[NewJob], batch: str) -> Sequence[Step]:
     return [*marking, *inserting, Step("add_edges", (arguments.edges(new),))]
 
 
-def _of_insert(steps: Sequence[Step], answers: Sequence[Sequence[Row]]) -> Sequence[Row]:
-    """The rows of `insert` in the answers to a chain; none where it did not come to that."""
-    for step, answer in zip(steps, answers, strict=False):
-        if step.name == "insert":
-            return answer
-    return ()
+def _by_name(
+    steps: Sequence[Step], answers: Sequence[Sequence[Row]]
+) -> Mapping[str, Sequence[Row]]:
+    """The rows of each statement of a chain, as far as it came."""
+    return dict(zip((step.name for step in steps), answers, strict=False))
 
 
 def _ids(found: Sequence[Row]) -> set[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
@@ -78,3 +80,28 @@ def test_a_job_with_one_attempt_has_no_table_of_them(visit: Visit, uid: str) -> 
 
     expect(page.get_by_role("heading", name="echo")).to_contain_text("successful")
     expect(page.locator("table.attempts")).to_have_count(0)
+
+
+def test_a_job_that_replaces_another_one_says_so_and_leads_to_it(
+    visit: Visit, uid: str, tmp_path: Path
+) -> None:
+    """Whoever looks why it does not begin finds the job whose end it waits for."""
+    file = tmp_path / "file"
+    unique = {"key": "report-7", "on_conflict": "replace"}
+    data = {"file": str(file)}
+    job = {"uid": uid, "task": "undone_when_allowed", "data": data, "unique": unique}
+    old = visit.ask("POST", "/", job)
+    page = visit.open(f"jobs/{uid}/{old['id']}")
+    expect(page.get_by_role("heading", name="undone_when_allowed")).to_contain_text("running")
+
+    new = visit.ask("POST", "/", job)
+
+    expect(page.locator("dl.names")).to_contain_text("Replaced by")
+    page.get_by_role("link", name=new["id"]).click()
+    names = page.locator("dl.names")
+    expect(names).to_contain_text("the job that it replaces to be over")
+    expect(names).to_contain_text("report-7")
+    expect(names.get_by_role("link", name=old["id"])).to_be_visible()
+    Path(f"{file}.allowed").touch()
+    expect(page.get_by_role("heading", name="undone_when_allowed")).to_contain_text("running")
+    visit.ask("DELETE", f"/{uid}/{new['id']}?grace_s=0")

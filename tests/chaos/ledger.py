@@ -100,6 +100,10 @@ class Ledger:
         """The lines of handlers that found as many jobs of a key running as may run."""
         return self._diary("jams")
 
+    def twins(self) -> list[str]:
+        """The lines of handlers that found another job with their unique key running."""
+        return self._diary("twins")
+
     def undone(self) -> set[str]:
         """Ids of the jobs whose clean-up began."""
         return set(self._diary("undone"))

@@ -25,6 +25,7 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
         *(f"two attempts at once: {line}" for line in ledger.overlaps()),
         *(f"more jobs of a user ran than may: {line}" for line in ledger.crowds()),
         *(f"more jobs of a key ran than may: {line}" for line in ledger.jams()),
+        *(f"two jobs with one unique key at once: {line}" for line in ledger.twins()),
         *(f"an accepted job is lost: {job}" for key, job in ledger.accepted.items()
           if key not in found),
         *_twice(jobs),

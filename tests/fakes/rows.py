@@ -116,6 +116,11 @@ class Row:
         return None if self.job.abort is None else self.job.abort.tries.next_at
 
     @property
+    def holds_key(self) -> bool:
+        """Whether no other job with its unique key may begin: it is not over."""
+        return self.job.unique is not None and not self.job.over
+
+    @property
     def left_undone(self) -> bool:
         return self.job.abort is not None and self.job.abort.cleanup is Cleanup.FAILED
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from scheduler.basics.clock import SystemClock
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
+from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable, UniqueConflict
 from scheduler.core.job import (
     FINAL,
     NOTHING_RAN,
@@ -20,12 +28,14 @@ from scheduler.core.job import (
     Cleanup,
     CleanupTries,
     Death,
+    Hold,
     HoldReason,
     Job,
     JsonText,
     Line,
     NewJob,
     Node,
+    OnConflict,
     Progress,
     Settlement,
     Status,
@@ -34,7 +44,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.places.labels import ANYWHERE, Place, lane_of
 from scheduler.core.policy import expired_failure, waiting_job
-from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
+from scheduler.core.ports.store import ClaimedWithin, Inserted, LetGo, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
@@ -93,6 +103,106 @@ class MemoryStore:
         audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         self._answer()
+        if any(new.unique is not None for new in jobs):
+            return await self._insert_unique(jobs, quotas, audit)
+        return await self._insert(jobs, claimer, quotas, audit)
+
+    async def _insert_unique(
+        self,
+        jobs: Sequence[NewJob],
+        quotas: Mapping[str, Quota] | None,
+        audit: Sequence[AuditRecord],
+    ) -> Inserted:
+        keys = [(new.uid, new.task, new.unique.key) for new in jobs if new.unique is not None]
+        if len(set(keys)) < len(keys):
+            raise Conflict("two jobs of one request have the same unique key")
+        if rest := self._not_stored_then(jobs):
+            earlier = [new for new in jobs if new not in rest]
+            before = await self._insert(earlier, None, None, audit)
+            inserted = await self._insert_unique(rest, quotas, audit)
+            return _joined(jobs, dict(zip(earlier, before.jobs, strict=True)), rest, inserted)
+        if any(map(self._stored, jobs)):
+            return await self._insert(jobs, None, None, audit)
+        holders = {new.id: row for new in jobs if (row := self._holder(new)) is not None}
+        found = dict(_found(jobs, holders))
+        fresh = [new for new in jobs if new.id not in found]
+        if not fresh:
+            there = [found[new.id] for new in jobs]
+            return Inserted(there, created=False, found={job.id for job in there})
+        inserted = await self._insert(fresh, None, quotas, audit)
+        replaced = [
+            self._replace(row, self.rows[new.id])
+            for new in fresh
+            if (row := holders.get(new.id)) is not None
+        ]
+        stored = {new.id: self.rows[new.id].job for new in fresh} | found
+        return inserted._replace(
+            jobs=[stored[new.id] for new in jobs],
+            found={job.id for job in found.values()},
+            replaced=sorted(replaced, key=lambda job: job.id),
+        )
+
+    def _holder(self, new: NewJob | Job) -> Row | None:
+        """The row of another job that holds the key of one; a replaced one only as the last."""
+        if new.unique is None:
+            return None
+        found = [
+            row
+            for row in self.rows.values()
+            if row.holds_key and row.job.id != new.id and _key(row.job) == _key(new)
+        ]
+        return min(found, key=lambda row: row.job.replaced_by is not None, default=None)
+
+    def _replace(self, old: Row, new: Row) -> Job:
+        """Abort a job for its successor, which waits until it, or what it waited for, is over."""
+        abort = Abort(
+            requested_at=new.job.created_at,
+            by=new.job.submitted_by,
+            reason=f"replaced by {new.job.id}",
+            grace_s=None,
+        )
+        if old.job.replaced_by is None:
+            old.change(replaced_by=new.job.id, abort=old.job.abort or abort)
+        if old.job.status is Status.QUEUED:
+            old.finish_abort(at=new.job.created_at, death=NOTHING_RAN)
+        self._note_ends()
+        if (before := self._holder(new.job)) is not None:
+            hold = Hold(HoldReason.UNIQUE, None)
+            new.change(replaces=before.job.id, hold=hold, eligible_at=None)
+        return old.job
+
+    async def let_go_unique(self, *, limit: int) -> LetGo:
+        self._answer()
+        now = self.now()
+        free = [row for row in self.rows.values() if self._is_free(row)][:limit]
+        for row in free:
+            later = row.job.run_at is not None and row.job.run_at > now
+            hold = Hold(HoldReason.RUN_AT, row.job.run_at) if later else None
+            row.change(hold=hold, eligible_at=None if later else now, revision=row.job.revision + 1)
+        return LetGo(
+            waiting=[waiting_job(row.job) for row in free if row.job.hold is None],
+            timed=[waiting_job(row.job) for row in free if row.job.hold is not None],
+        )
+
+    def _is_free(self, row: Row) -> bool:
+        """Whether it is held for others with its unique key, and these are over."""
+        hold = row.job.hold
+        held = hold is not None and hold.reason == HoldReason.UNIQUE
+        return held and self._holder(row.job) is None
+
+    def _note_ends(self) -> None:
+        """Tell the promoter where jobs may be let go that waited for the end of another one."""
+        self.dependencies.note_ends()
+        if any(map(self._is_free, self.rows.values())):
+            self.due.set()
+
+    async def _insert(
+        self,
+        jobs: Sequence[NewJob],
+        claimer: str | None,
+        quotas: Mapping[str, Quota] | None,
+        audit: Sequence[AuditRecord],
+    ) -> Inserted:
         keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key]
         if len(set(keys)) < len(keys):
             raise Conflict("two jobs of one request have the same idempotency key")
@@ -130,7 +240,15 @@ class MemoryStore:
 
     async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
         self._answer()
-        return await self.insert(jobs) if any(map(self._stored, jobs)) else None
+        if self._not_stored_then(jobs) or not any(map(self._stored, jobs)):
+            return None
+        return await self._insert(jobs, None, None, ())
+
+    def _not_stored_then(self, jobs: Sequence[NewJob]) -> Sequence[NewJob]:
+        """Those of a call that came before which are not stored: others had their unique keys."""
+        rest = [new for new in jobs if self._stored(new) is None]
+        shared = all(new.unique is not None and new.unique.shared for new in rest)
+        return rest if shared and len(rest) < len(jobs) else ()
 
     async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
         self._answer()
@@ -272,7 +390,7 @@ class MemoryStore:
     async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         self._answer()
         settled = {end.id: self.rows[end.id].job.status for end in settlements if self._settle(end)}
-        self.dependencies.note_ends()
+        self._note_ends()
         return settled
 
     def _settle(self, end: Settlement) -> bool:
@@ -315,7 +433,7 @@ class MemoryStore:
         if row is None or row.job.token != token or not row.cleaning or row.job.owner is None:
             return False
         row.set_cleanup(cleanup, tries)
-        self.dependencies.note_ends()
+        self._note_ends()
         return True
 
     async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
@@ -381,7 +499,7 @@ class MemoryStore:
             before = row.job.abort.grace_s
             shortest = grace_s if before is None else min(before, grace_s)
             row.change(abort=replace(row.job.abort, grace_s=shortest))
-        self.dependencies.note_ends()
+        self._note_ends()
         return row.job
 
     async def refuse_children(self, job_id: str, *, uid: str, limit: int) -> int:
@@ -597,7 +715,7 @@ class MemoryStore:
             if row.job.owner is not None and row.job.owner not in self._nodes
         ]
         ended = [row.job.id for row in orphans if release(row, losses_max=losses_max, at=at)]
-        self.dependencies.note_ends()
+        self._note_ends()
         return Released(
             sorted(waiting_job(row.job) for row in orphans if row.waits),
             sorted(ended),
@@ -672,7 +790,7 @@ class MemoryStore:
             self.rows[job_id].change(
                 status=Status.TERMINATED, error=expired_failure(), finished_at=now, hold=None
             )
-        self.dependencies.note_ends()
+        self._note_ends()
         return late
 
     async def next_due_s(self) -> float | None:
@@ -685,6 +803,7 @@ class MemoryStore:
         due |= {row.expires_at for row in self.rows.values()}
         due |= set(self.pauses.next_end())
         due |= {self.now()} if self.dependencies.due_now else set()
+        due |= {self.now() for row in self.rows.values() if self._is_free(row)}
         times = [at for at in due if at is not None]
         return (min(times) - self.now()).total_seconds() if times else None
 
@@ -781,6 +900,34 @@ def _notification(job_id: str, at: datetime, call_id: str, payload: JsonText) ->
 def _waits_since(job: Job) -> datetime:
     """Since when it might have run: its submission, but for a time that its user chose."""
     return job.created_at if job.run_at is None else job.eligible_at or job.created_at
+
+
+def _found(jobs: Sequence[NewJob], holders: Mapping[str, Row]) -> Iterator[tuple[str, Job]]:
+    """The jobs that are there already, each by the id of the one that is answered with it."""
+    for new in jobs:
+        if new.id in holders and new.unique is not None:
+            job = holders[new.id].job
+            if new.unique.on_conflict is OnConflict.REJECT:
+                raise UniqueConflict(job)
+            if new.unique.shared:
+                yield new.id, job
+
+
+def _joined(
+    jobs: Sequence[NewJob],
+    before: Mapping[NewJob, Job],
+    rest: Sequence[NewJob],
+    inserted: Inserted,
+) -> Inserted:
+    """The answer to a repetition of which some jobs were not stored."""
+    all_ = {**before, **dict(zip(rest, inserted.jobs, strict=True))}
+    there = {job.id for job in before.values()} if inserted.created else set()
+    return inserted._replace(jobs=[all_[new] for new in jobs], found=there | set(inserted.found))
+
+
+def _key(job: Job | NewJob) -> tuple[str, str, str]:
+    """User, task and unique key."""
+    return job.uid, job.task, "" if job.unique is None else job.unique.key
 
 
 def _turn(job: WaitingJob) -> tuple[str, int, str]:

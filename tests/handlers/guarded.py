@@ -6,6 +6,8 @@ FOLDER/place-N    held by one of the jobs of a user of whom only so many may run
 FOLDER/crowds     a line for each attempt that found no such place free
 FOLDER/limiter-N  a place as well, of one of the jobs of a handler that limits how many run
 FOLDER/jams       a line for each attempt that found none of those free
+FOLDER/unique     held by the job that has the unique key, as its lock is
+FOLDER/twins      a line for each attempt that found it held
 FOLDER/begun      a line for each attempt: id, number, instant of the monotonic clock
 FOLDER/undone     a line for each clean-up: id
 FOLDER/failed     a line for each attempt that is about to fail, and may be tried again: id, number
@@ -58,6 +60,20 @@ def placed(
         yield []
 
 
+@contextmanager
+def unique(folder: Path, job: JobContext, *, has_key: bool) -> Iterator[list[int]]:
+    """Hold what only one job with the unique key may hold, or record that another one does."""
+    if not has_key:
+        yield []
+        return
+    with (folder / "unique").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note(folder / "twins", f"{job.id} {job.attempt}")
+        yield [lock.fileno()]
+
+
 def note(diary: Path, line: str) -> None:
     """Add a line in one write, so that lines of many processes do not mix."""
     file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -106,11 +122,15 @@ def guarded_limited(data: Any, job: JobContext) -> Any:
 def work(data: Any, job: JobContext, held: list[int]) -> Any:
     """Work for some time; what the job starts holds its places, too."""
     folder = Path(data["folder"])
-    with alone(folder, job) as lock, placed(folder, data.get("places", 0), job) as place:
+    with (
+        alone(folder, job) as lock,
+        placed(folder, data.get("places", 0), job) as place,
+        unique(folder, job, has_key=data.get("unique", False)) as only,
+    ):
         note(folder / "begun", f"{job.id} {job.attempt} {time.monotonic()}")
         if data["manner"] == "parent":
             sleep = ["sleep", "1000"]
-            fds = [lock.fileno(), *place, *held]
+            fds = [lock.fileno(), *place, *only, *held]
             subprocess.Popen(sleep, pass_fds=fds, start_new_session=True)
         if data["manner"] == "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -132,6 +152,7 @@ handler(
     needs=("fast",),
     on_abort=undo,
 )(guarded)
+handler("guarded_unique", grace_s=0.3, retry=Retry(1, backoff_s=0.5), on_abort=undo)(guarded)
 
 
 @handler("steady")

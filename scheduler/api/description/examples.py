@@ -15,6 +15,7 @@ from scheduler.api.problems import (
     NOT_QUEUED,
     NOT_READY,
     QUOTA_EXCEEDED,
+    UNIQUE_TAKEN,
     Kind,
 )
 
@@ -71,6 +72,9 @@ JOB: Final = {
     "max_attempts": None,
     "hook_retries": False,
     "needs": [],
+    "unique": None,
+    "replaces": None,
+    "replaced_by": None,
     "schedule": None,
     "scheduled_for": None,
     "attempts": [ATTEMPT],
@@ -79,6 +83,7 @@ JOB: Final = {
     "successors": None,
     "group": None,
 }
+UNIQUE: Final = {"key": "report-7", "on_conflict": "replace"}
 RUNNING: Final = {
     **JOB,
     "status": "running",
@@ -285,6 +290,7 @@ MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     JOB_ENDED: {"job": SUCCESSFUL},
     NOT_QUEUED: {"job": RUNNING},
     NOT_OVER: {"job": RUNNING},
+    UNIQUE_TAKEN: {"job": {**RUNNING, "unique": UNIQUE}},
     NOT_READY: {"reasons": {"draining": "the node is draining"}},
     QUOTA_EXCEEDED: {
         "detail": "user 'ada' has 100 queued jobs, and 1 more would be beyond"

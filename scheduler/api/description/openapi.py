@@ -27,6 +27,7 @@ from scheduler.api.problems import (
     NOT_QUEUED,
     NOT_READY,
     QUOTA_EXCEEDED,
+    UNIQUE_TAKEN,
     Kind,
 )
 from scheduler.api.reserved import RESERVED
@@ -46,6 +47,7 @@ SHAPES: Final[Mapping[Kind, type[BaseModel]]] = {
     INVALID: shapes.Refusal,
     JOB_ENDED: shapes.Ended,
     NOT_OVER: shapes.NotOver,
+    UNIQUE_TAKEN: shapes.UniqueTaken,
     NOT_QUEUED: shapes.NotQueued,
     NOT_READY: shapes.Obstacles,
     QUOTA_EXCEEDED: shapes.Exceeded,

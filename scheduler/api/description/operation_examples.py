@@ -19,6 +19,7 @@ from scheduler.api.description.examples import (
     RUNNING,
     SUCCESSFUL,
     TOKEN,
+    UNIQUE,
 )
 from scheduler.api.requests import cursor
 
@@ -70,6 +71,14 @@ AFTER: Final = {
     "after": [{"id": ID, "ref": "a"}],
     "after_if": "success",
     "group": "nightly",
+}
+REPLACING: Final = {
+    **QUEUED,
+    "id": RERUN_ID,
+    "eligible_at": None,
+    "waits": {"for": "unique", "until": None},
+    "unique": UNIQUE,
+    "replaces": ID,
 }
 RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
 SCHEDULED: Final = {
@@ -165,6 +174,7 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
             {**NEW, "after": ["#a"], "group": "nightly"},
         ],
         "after what is there": {**NEW, "after": [ID], "after_if": "end"},
+        "instead of the one before": {**NEW, "unique": UNIQUE},
     },
     ("submit", 202): {
         "one": QUEUED,
@@ -172,6 +182,7 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         "paused": PAUSED,
         "no node": NO_NODE,
         "after another": AFTER,
+        "replacing": REPLACING,
     },
     ("change_job", None): {
         "at once": {"run_at": None},
@@ -179,7 +190,14 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         "tomorrow": {"run_at": "2026-11-24T07:00:00+01:00"},
     },
     ("change_job", 200): {"tomorrow": HELD},
-    ("submit", 200): {"one": RUNNING},
+    ("submit", 200): {
+        "one": RUNNING,
+        "by its unique key": {
+            **RUNNING,
+            "unique": {"key": "report-7", "on_conflict": "existing"},
+            "deduplicated": True,
+        },
+    },
     ("rerun_job", None): {
         "the same": {},
         "with other data": {"data": {"n": 60}},

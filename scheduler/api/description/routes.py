@@ -35,6 +35,7 @@ from scheduler.api.problems import (
     TOO_MANY_STREAMS,
     UNAUTHENTICATED,
     UNAVAILABLE,
+    UNIQUE_TAKEN,
 )
 from scheduler.api.requests.audit import AuditQuery
 from scheduler.api.requests.models import (
@@ -146,7 +147,8 @@ ROUTES: Final = (
                 },
             ),
             200: ResponseDescription(
-                description="The job that this idempotency key brought before",
+                description="The job that this idempotency key brought before, or that has the"
+                " unique key",
                 shape=Submitted,
                 headers={"Location": "where the job is, if it is one", **RATE_LIMIT},
             ),
@@ -155,6 +157,7 @@ ROUTES: Final = (
             INVALID,
             CONFLICT,
             PARENT_ABORTED,
+            UNIQUE_TAKEN,
             TOO_LARGE,
             NOT_JSON,
             QUOTA_EXCEEDED,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.dependencies.declaration import PREDECESSORS_MAX, AfterIf
-from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, Status
+from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, OnConflict, Status
 from scheduler.core.pause import PauseKind
 from scheduler.core.schedules.schedule import Misfire, Overlap, SkipReason
 from scheduler.core.webhook import CallStatus, Event
@@ -124,7 +124,8 @@ class Waits(Shape):
             "user runs as many jobs as he may; `no_node`: no live node knows its handler and has "
             "the labels that it needs; `limit`: as many jobs of its handler run as may; "
             "`throttle`: as many of them have begun as may for now; "
-            "`after`: jobs that it comes after are not over; further ones may follow",
+            "`after`: jobs that it comes after are not over; "
+            "`unique`: the job that it replaces is not over; further ones may follow",
         ),
     ]
     until: Annotated[
@@ -246,6 +247,15 @@ class Predecessor(Shape):
     ref: Annotated[str | None, Field(description="what the request of both called it")]
 
 
+class Unique(Shape):
+    """A key that only one job of its user and task has at a time."""
+
+    key: str
+    on_conflict: Annotated[
+        OnConflict, Field(description="what became of the submission where another job had it")
+    ]
+
+
 class JobOutline(Shape):
     """A job without its data and result."""
 
@@ -299,6 +309,9 @@ class JobOutline(Shape):
         list[str],
         Field(description="the labels that a node must have to run it, with those of its handler"),
     ]
+    unique: Annotated[Unique | None, Field(description="its key, until it is over or replaced")]
+    replaces: Annotated[Id | None, Field(description="the job that must be over before it begins")]
+    replaced_by: Annotated[Id | None, Field(description="the job that has its key since")]
     schedule: Annotated[
         str | None,
         Field(description="the user's schedule that made it, which may be deleted by now"),
@@ -334,6 +347,10 @@ class Job(JobOutline):
 
     data: Annotated[Any, Field(description="what was submitted")]
     result: Annotated[Any, Field(description="what the handler returned")]
+    deduplicated: Annotated[
+        bool,
+        Field(description="in the answer to a submission: true where it was there already"),
+    ] = False
 
 
 class HookCall(Shape):
@@ -630,6 +647,12 @@ class NotQueued(Problem):
 
 class NotOver(Problem):
     """The job that is to be run again is not over."""
+
+    job: Job
+
+
+class UniqueTaken(Problem):
+    """Another job has the unique key."""
 
     job: Job
 

@@ -41,6 +41,7 @@ from scheduler.api.requests.order_fields import (
     Ref,
     RunAt,
     StartWithinS,
+    UniqueField,
 )
 from scheduler.api.reserved import RESERVED, STEPS, why_reserved
 from scheduler.core.access.principal import PATTERN, Role
@@ -277,6 +278,7 @@ class NewJob(Body):
     after: AfterNames = ()
     after_if: AfterIfField = AfterIf.SUCCESS
     group: Group = None
+    unique: UniqueField = None
 
     @property
     def order(self) -> Order:

@@ -9,7 +9,9 @@ from typing import Annotated, Final
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -19,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests.checking import EXPLAINED
 from scheduler.core.dependencies.declaration import PREDECESSORS_MAX, REF, AfterIf
-from scheduler.core.job import PRIORITY_MAX
+from scheduler.core.job import PRIORITY_MAX, OnConflict
 from scheduler.core.places.labels import LABEL_PATTERN, LABEL_WORDS, NEEDS_MAX, is_label, needs
 from scheduler.core.retries.declaration import ATTEMPTS_MAX
 
@@ -81,6 +83,18 @@ def _instead(value: float | None, info: ValidationInfo) -> float | None:
 def _beside_hook(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - a validator
     if value and info.data.get("hook") is None:
         raise _explained("there is no hook to call: name one, or leave this out")
+    return value
+
+
+def _on_conflict(value: object) -> object:
+    return OnConflict(value) if isinstance(value, str) and value in set(OnConflict) else value
+
+
+def _alone(value: UniqueOrder | None, info: ValidationInfo) -> UniqueOrder | None:
+    """Refuse a key beside what assumes that the job is a new one, or begins after others."""
+    for name in ("ref", "after"):
+        if value is not None and info.data.get(name):
+            raise _explained(f"there is {name} as well; leave one of the two out")
     return value
 
 
@@ -215,3 +229,30 @@ _GROUP_SAYS: Final = (
 _Name = Annotated[str, StringConstraints(pattern=GROUP_PATTERN), AfterValidator(_no_step)]
 GroupName = Annotated[_Name, Field(description=_GROUP_SAYS)]
 Group = Annotated[_Name | None, Field(description=_GROUP_SAYS)]
+
+
+class UniqueOrder(BaseModel):
+    """A key that only one job of its user and task has at a time."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    key: Annotated[
+        str,
+        StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"),
+        Field(description="1 to 200 characters without control characters"),
+    ]
+    on_conflict: Annotated[
+        OnConflict,
+        BeforeValidator(_on_conflict),
+        Field(description=f"one of {', '.join(OnConflict)}"),
+    ] = OnConflict.EXISTING
+
+
+UniqueField = Annotated[
+    UniqueOrder | None,
+    AfterValidator(_alone),
+    Field(
+        description="null, or an object with key, 1 to 200 characters without control characters, "
+        f"and perhaps on_conflict, one of {', '.join(OnConflict)}; not together with ref or after"
+    ),
+]

@@ -31,9 +31,10 @@ from scheduler.api.requests.order_fields import (
     Priority,
     RunAt,
     StartWithinS,
+    UniqueField,
     whole,
 )
-from scheduler.api.requests.submissions import data_text
+from scheduler.api.requests.submissions import data_text, unique_of
 from scheduler.core.job import FINAL, FailureKind, Status
 from scheduler.core.rerun import COUNTED_MAX, RERUNS_MAX, RerunFilter
 
@@ -87,6 +88,7 @@ class RerunOrder(Body):
     hook_retries: HookRetries = False
     needs: Needs = ()
     group: Group = None
+    unique: UniqueField = None
 
     def changes(self, *, data_bytes_max: int) -> Mapping[str, Any]:
         """The fields that were given.
@@ -98,6 +100,8 @@ class RerunOrder(Body):
         given = {name: getattr(self, name) for name in self.model_fields_set}
         if "data" in given:
             given["data"] = data_text(self.data, pointer="", data_bytes_max=data_bytes_max)
+        if "unique" in given:
+            given["unique"] = unique_of(self.unique)
         return given
 
 

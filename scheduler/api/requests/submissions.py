@@ -10,9 +10,10 @@ import orjson
 
 from scheduler.api.requests.checking import FLAWS_MAX, checked, choice, refusal, shown
 from scheduler.api.requests.models import NewJob
+from scheduler.api.requests.order_fields import UniqueOrder
 from scheduler.core.dependencies.declaration import EDGES_MAX, REF
 from scheduler.core.errors import Flaw, Invalid, TooLarge
-from scheduler.core.job import AT_ONCE, JobRequest, JsonText, Order
+from scheduler.core.job import AT_ONCE, JobRequest, JsonText, Order, Unique
 from scheduler.core.tasks import Tasks
 
 DATA_LEVELS_MAX: Final = 254
@@ -48,6 +49,8 @@ class Intake:
         self.several = several
         self._digest = sha256(b"array" if several else b"object") if digested else None
         self._flaws: list[Flaw] = []
+        self._unique: dict[tuple[str, str, str], str] = {}
+        """The position of the job with each unique key."""
         self._taken = 0
         self._refs: dict[str, _Named] = {}
         self._edges = 0
@@ -96,6 +99,11 @@ class Intake:
         job = checked(NewJob, body, prefix=f"{pointer}/")
         if job.task not in self._tasks:
             raise refusal([unknown_task(job.task, self._tasks, pointer)])
+        if job.unique is not None:
+            name = (job.uid, job.task, job.unique.key)
+            if (other := self._unique.setdefault(name, pointer)) != pointer:
+                detail = f"the job at {other} has this key, too; allowed: each key once"
+                raise refusal([Flaw(f"{pointer}/unique/key", detail)])
         return job
 
     def _check_order(self, job: NewJob, pointer: str) -> None:
@@ -143,6 +151,8 @@ class Intake:
             self._digest.update(orjson.dumps(job.data, option=orjson.OPT_SORT_KEYS))
             if (order := job.order) != AT_ONCE:  # else the digest of earlier versions
                 self._digest.update(orjson.dumps(_chosen(order)))
+            if job.unique is not None:
+                self._digest.update(orjson.dumps([job.unique.key, job.unique.on_conflict]))
 
 
 class _Named(NamedTuple):
@@ -189,7 +199,13 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> JobRequest:
         hook=job.hook,
         parent=job.parent,
         order=job.order,
+        unique=unique_of(job.unique),
     )
+
+
+def unique_of(order: UniqueOrder | None) -> Unique | None:
+    """The unique key that is asked for."""
+    return None if order is None else Unique(order.key, order.on_conflict)
 
 
 def data_text(data: object, *, pointer: str, data_bytes_max: int) -> JsonText:

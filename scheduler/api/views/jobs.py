@@ -74,6 +74,9 @@ async def submit(request: web.Request) -> web.Response:
     if any(job.needs for job in jobs):
         jobs = await request.app[PLACES].explained(jobs)
     documents = [job_document(told(job)) for job in jobs]
+    for document in documents:
+        if document["id"] in inserted.found:
+            document["deduplicated"] = True
     headers |= notice(inserted.jobs) if inserted.created else {}
     if intake.several:
         return json_response(documents, status=status, headers=headers)

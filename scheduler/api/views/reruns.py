@@ -61,6 +61,8 @@ async def rerun_job(request: web.Request) -> web.Response:
     headers = rate_limit_headers(done.submitted.standings) | location(request, job)
     headers |= notice([job]) if created else {}
     document = job_document(request.app[PAUSES].told(job))
+    if job.id in done.submitted.inserted.found:
+        document["deduplicated"] = True
     return json_response(document, status=202 if created else 200, headers=headers)
 
 

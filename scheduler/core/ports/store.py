@@ -48,6 +48,10 @@ class Inserted(NamedTuple):
     """Of the jobs that are stored as claimed."""
     queued: Mapping[str, int] = {}
     """How many queued jobs each user has then, if a quota limits them."""
+    found: Collection[str] = ()
+    """Ids of those of `jobs` that were there already: they have the unique keys of new ones."""
+    replaced: Sequence[Job] = ()
+    """The jobs whose unique keys new ones have taken over: aborted, or to be stopped."""
 
 
 class ClaimedWithin(NamedTuple):
@@ -56,6 +60,15 @@ class ClaimedWithin(NamedTuple):
     claims: Sequence[Claim]
     beyond: Sequence[WaitingJob] = ()
     """Those of users with a limit that still wait: these run as many, or a pause covers them."""
+
+
+class LetGo(NamedTuple):
+    """Jobs that are not held any more for what held them."""
+
+    waiting: Sequence[WaitingJob] = ()
+    """Those that wait for a worker."""
+    timed: Sequence[WaitingJob] = ()
+    """Those that wait for the time that their user chose."""
 
 
 class Released(NamedTuple):
@@ -157,7 +170,14 @@ class Store(Protocol):
 
         Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else.
 
+        Of the jobs with one unique key, of one user and task, only one is there that is not over:
+        for a further one, the answer has that one instead, or all are refused, or it is replaced.
+        Then its abort is requested in the same transaction, and the new job, which has the key
+        from then on, is held until it is over. Where that one is replaced or aborted in turn, what
+        it waited for holds the key until it is over, and the next one waits for that.
+
         Raises:
+            UniqueConflict: another job has a key that is not to be shared.
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
             NoSuchPredecessors: jobs that one comes after are not there, or not its user's.
             ParentAborted: the parent of a job is one of the same user that refuses children.
@@ -542,6 +562,13 @@ class Store(Protocol):
 
         Those that have been due longest come first. Concurrent callers get different jobs. A job
         counts as eligible since it was due, however late it is promoted.
+        """
+        ...
+
+    async def let_go_unique(self, *, limit: int) -> LetGo:
+        """Let up to `limit` held jobs go whose unique keys no other jobs hold any more.
+
+        Concurrent callers get different jobs.
         """
         ...
 

@@ -20,4 +20,4 @@ UPDATE jobs
        bytes = bytes + length(CAST($1 AS text)),
        finished_at = (SELECT now FROM clock)
  WHERE id IN (SELECT id FROM late)
-RETURNING id, awaited
+RETURNING id, awaited, replaced_by

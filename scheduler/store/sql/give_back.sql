@@ -72,4 +72,4 @@ UPDATE jobs
                     ELSE jobs.bytes END
   FROM held
  WHERE jobs.id = held.id
-RETURNING jobs.id, jobs.token, jobs.status, jobs.awaited
+RETURNING jobs.id, jobs.token, jobs.status, jobs.awaited, jobs.replaced_by

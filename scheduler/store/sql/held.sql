@@ -1,4 +1,4 @@
--- How many queued jobs are held, by reason: those until a time, those that are paused, and those in limiters.
+-- How many queued jobs are held, by reason: those until a time, those that are paused, those in limiters, those that replace others.
 -- $1 count_max (of each)
 SELECT held AS reason, count(*) AS jobs
   FROM (SELECT held
@@ -30,3 +30,12 @@ SELECT reason, count(*) AS jobs
          ORDER BY limiter, turn_at
          LIMIT $1) AS in_limiters
  GROUP BY reason
+ UNION ALL
+SELECT 'unique' AS reason, count(*) AS jobs
+  FROM (SELECT id
+          FROM jobs
+               INDEXED BY jobs_replacing -- SQLite only
+         WHERE status = 'queued'
+           AND held = 'unique'
+         ORDER BY id
+         LIMIT $1) AS replacing

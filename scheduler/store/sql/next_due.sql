@@ -1,4 +1,4 @@
--- In how many milliseconds a held job is due, a job expires, a pause has ended, edges are to close.
+-- In how many milliseconds the promoter has something to do; 0 for what needs no time to come.
 SELECT (SELECT due_at
           FROM jobs
                INDEXED BY jobs_held -- SQLite only
@@ -26,4 +26,20 @@ SELECT (SELECT due_at
            AND (cleanup IS NULL OR cleanup <> 'pending')
            AND cleanup_due_at IS NULL
          ORDER BY finished_at
-         LIMIT 1) AS ended_ms
+         LIMIT 1) AS ended_ms,
+       (SELECT 0
+          FROM jobs
+               INDEXED BY jobs_replacing -- SQLite only
+         WHERE held = 'unique'
+           AND status = 'queued'
+           AND (SELECT old.id
+                  FROM jobs AS old
+                 WHERE old.uid = jobs.uid
+                   AND old.task = jobs.task
+                   AND old.unique_key = jobs.unique_key
+                   AND old.unique_key IS NOT NULL
+                   AND old.id <> jobs.id
+                   AND (old.status IN ('queued', 'running') OR old.cleanup = 'pending'
+                        OR old.cleanup_due_at IS NOT NULL)
+                 LIMIT 1) IS NULL
+         LIMIT 1) AS replaced_ms

@@ -6,7 +6,7 @@ SELECT id, uid, task, hook, parent, status, attempt, token, owner, node, submitt
        progress, error,
        priority, run_at, held, due_at, limiter_opens_at, eligible_at, start_within_s, revision, rerun_of,
        max_attempts, hook_retries, needs, attempts, predecessors, after_if, awaited, group_name,
-       schedule, scheduled_for,
+       schedule, scheduled_for, unique_key, on_conflict, replaces, replaced_by,
        'null' AS data,
        NULL AS result
   FROM jobs

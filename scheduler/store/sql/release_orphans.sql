@@ -54,4 +54,4 @@ UPDATE jobs
  WHERE jobs.id = held.id
 RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.needs,
           jobs.waiting OR jobs.lane IS NOT NULL AS waiting,
-          jobs.finished_at = $2 AS ended, jobs.cleanup, jobs.awaited
+          jobs.finished_at = $2 AS ended, jobs.cleanup, jobs.awaited, jobs.replaced_by

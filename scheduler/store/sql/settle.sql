@@ -37,4 +37,4 @@ UPDATE jobs
        cleanup = CASE WHEN held.status = 'aborted' AND jobs.undoable THEN 'pending' END
   FROM held
  WHERE jobs.id = held.id
-RETURNING jobs.id, jobs.token, jobs.status, jobs.awaited
+RETURNING jobs.id, jobs.token, jobs.status, jobs.awaited, jobs.replaced_by

@@ -18,4 +18,4 @@ UPDATE jobs
    AND token = $2
    AND cleanup = 'pending'
    AND owner IS NOT NULL
-RETURNING id, awaited
+RETURNING id, awaited, replaced_by

@@ -29,4 +29,4 @@ UPDATE jobs
        abort_survivors = NULL
   FROM held
  WHERE jobs.id = held.id
-RETURNING jobs.id, jobs.token, jobs.status, jobs.awaited
+RETURNING jobs.id, jobs.token, jobs.status, jobs.awaited, jobs.replaced_by

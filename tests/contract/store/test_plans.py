@@ -24,7 +24,7 @@ from tests.support.servers.postgres import PostgresServer
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
     "jobs_(owned|waiting|in_lanes|cleanup_waiting|cleanup_due|held|expiring|awaited_over|overlapping"
-    "|of_schedule|paused_of_(task|user)|parked|let_go)"
+    "|of_schedule|paused_of_(task|user)|parked|let_go|replacing|unique)"
     "|hook_calls_due|audit_pkey|limiters_opening|schedules_due"
 )
 """Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows

@@ -135,7 +135,7 @@ async def test_an_unknown_field_is_named_with_the_one_that_was_meant(api: Api) -
     said = (await api.post({"uid": "u1", "tsk": "task1", "colour/~": 1})).flaws
 
     order = "priority, run_at, delay_s, start_within_s, max_attempts, hook_retries"
-    order += ", needs, ref, after, after_if, group"
+    order += ", needs, ref, after, after_if, group, unique"
     allowed = f"allowed: uid, task, data, hook, parent, {order}"
     assert said["/tsk"] == f"unknown field; did you mean 'task'? {allowed}"
     assert said["/colour~1~0"] == f"unknown field; {allowed}"

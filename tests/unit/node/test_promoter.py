@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -12,14 +13,15 @@ import pytest
 
 from scheduler.core.change import changed
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.job import FailureKind, Order, Status
+from scheduler.core.job import FailureKind, OnConflict, Order, Status, Unique
 from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Store
 from scheduler.node.promoter import LOOK_S, SPACING_S, STEP_MAX, Promoter
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.support.eventually import eventually
 from tests.support.job_events import Counting
-from tests.support.stores import known, new
+from tests.support.stores import AT, DEATH, end, known, new
+from tests.support.stores import node as store_node
 
 
 class CountingStore(MemoryStore):
@@ -208,3 +210,25 @@ async def test_what_is_let_go_while_the_queue_is_away_waits_in_the_store(node: N
     await node.promoter.step()
 
     assert (await known(cast("Store", node.store), job_id)).hold is None
+
+
+async def test_what_replaces_another_job_is_enqueued_once_that_one_is_over(node: Node) -> None:
+    """And its followers are told, also where it then waits for its time."""
+    olds = [replace(new(), unique=Unique(key)) for key in ("a", "b")]
+    await node.store.insert(olds)
+    await node.store.register(store_node())
+    claims = await node.store.claim([old.id for old in olds], node_id="a1", at=AT)
+    at_once = replace(new(), unique=Unique("a", OnConflict.REPLACE))
+    order = Order(delay_s=60)
+    at_a_time = replace(new(order=order), unique=Unique("b", OnConflict.REPLACE))
+    await node.store.insert([at_once, at_a_time])
+    assert await node.promoter.step() > SPACING_S
+    assert node.enqueued == []
+
+    await node.store.settle([end(claim, Status.ABORTED, death=DEATH) for claim in claims])
+    assert node.store.due.is_set()
+    assert await node.promoter.step() == 0.0
+
+    assert node.enqueued == [at_once.id]
+    told = [each for _, each in node.queue.server.changes]
+    assert told == [changed(job.id, "u1") for job in (at_once, at_a_time)]

@@ -34,6 +34,7 @@ SOURCE = "\n".join(
         "parts/pauses.py",
         "parts/schedules.py",
         "parts/tokens.py",
+        "parts/unique.py",
     )
 )
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
@@ -70,6 +71,9 @@ READS = {
     "parents_in_wait",
     "ahead",
     "lane_counts",
+    "lock_unique",
+    "unique_free",
+    "unique_holders",
     "lanes",
     "lines_of_lane",
     "waiting_in_lane",

@@ -68,7 +68,8 @@ async def test_what_was_submitted_is_taken_over(api: Api) -> None:
         "needs": [],
         "group": "nightly",
     }
-    assert asked.keys() == RerunOrder.model_fields.keys() - {"parent", "run_at", "delay_s"}
+    left_out = {"parent", "run_at", "delay_s", "unique"}
+    assert asked.keys() == RerunOrder.model_fields.keys() - left_out
     old = await failed(api, **asked, run_at="2020-01-01T00:00:00Z", parent=NOBODYS)
 
     job = (await rerun(api, old)).json

@@ -129,6 +129,9 @@ const Names = ({ job, now, around }) => html`
     ${job.status === "queued" && html`<div><dt>Waits for</dt><dd>${waitsFor(job, now)}</dd></div>`}
     ${job.status === "queued" && around.ahead !== null && html`<div><dt>Before it</dt><dd>${before(around)}</dd></div>`}
     ${job.priority ? html`<div><dt>Head start</dt><dd>${headStart(job.priority)}</dd></div>` : null}
+    ${job.unique && html`<div><dt>Unique key</dt><dd>${job.unique.key}</dd></div>`}
+    ${job.replaces && html`<div><dt>Replaces</dt><dd><${JobId} uid=${job.uid} id=${job.replaces} /></dd></div>`}
+    ${job.replaced_by && html`<div><dt>Replaced by</dt><dd><${JobId} uid=${job.uid} id=${job.replaced_by} /></dd></div>`}
     ${job.needs.length > 0 && html`<div><dt>Needs</dt><dd>${job.needs.join(", ")}</dd></div>`}
     <div><dt>Attempt</dt><dd>${job.attempt || "none yet"}${job.max_attempts && ` (${job.max_attempts} may be used up)`}</dd></div>
     <div><dt>Node</dt><dd>${job.node ?? "none yet"}</dd></div>

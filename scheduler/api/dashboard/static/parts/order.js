@@ -12,6 +12,7 @@ const REASONS = {
   retry: "its next attempt",
   paused: "the end of a pause",
   quota: "another job of its user to end",
+  unique: "the job that it replaces to be over",
   no_node: "a node that knows its handler and has the labels that it needs",
   limit: "another job of its handler to end",
   throttle: "its handler's throttle",

@@ -1,0 +1,1 @@
+"""Jobs with unique keys: what the port `Store` promises of them."""
