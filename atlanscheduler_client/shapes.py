@@ -626,6 +626,8 @@ class UserLimits:
     """How many jobs may be submitted to each node in a second, on average."""
     running_max: int | None = None
     """How many jobs may run; further ones wait."""
+    schedules_max: int | None = None
+    """How many schedules there may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -643,3 +645,5 @@ class Usage:
     """None where no pattern fits."""
     weight: float = 1.0
     """How much the user gets where others wait, too: twice as much with 2 as with 1."""
+    schedules: int = 0
+    """How many schedules there are, counted up to ten thousand."""

@@ -383,6 +383,8 @@ def _schedules(basis: _Basis, service: Service) -> tuple[ScheduleService, Schedu
         new_id=new_id,
         tasks=basis.slots.tasks,
         firings=firings,
+        quotas=basis.config.quotas.quotas,
+        on_refused=basis.job_events.refused,
     )
     look = ScheduleLook(
         store=basis.store,

@@ -447,7 +447,7 @@ ROUTES: Final = (
             ),
             201: ResponseDescription(description="The new schedule", shape=shapes.Schedule),
         },
-        problems=(INVALID, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+        problems=(INVALID, QUOTA_EXCEEDED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
     ),
     Route(
         method="GET",

@@ -12,11 +12,19 @@ from typing import Any, Final, NamedTuple
 
 from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.access.principal import Principal, Right, may
-from scheduler.core.errors import Flaw, Forbidden, Invalid, NoSuchSchedule, StoreUnavailable
+from scheduler.core.errors import (
+    Flaw,
+    Forbidden,
+    Invalid,
+    NoSuchSchedule,
+    QuotaExceeded,
+    StoreUnavailable,
+)
 from scheduler.core.job import HoldReason, Job
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.schedule_store import Firing, Made, Standing
 from scheduler.core.ports.store import Store
+from scheduler.core.quotas.quota import Quotas
 from scheduler.core.schedules.firing import Verdict, verdicts
 from scheduler.core.schedules.schedule import (
     EVERY_MIN_S,
@@ -95,7 +103,14 @@ class ScheduleService:
         new_id: Callable[[], str],
         tasks: Tasks,
         firings: Firings,
+        quotas: Quotas,
+        on_refused: Callable[[str], None],
     ) -> None:
+        """Collaborators.
+
+        Args:
+            on_refused: is told by which policy of a quota a schedule was refused.
+        """
         self.nearer = asyncio.Event()
         """Set where something may be due earlier than was known, for this node's look."""
         self._store = store
@@ -103,6 +118,8 @@ class ScheduleService:
         self._new_id = new_id
         self._tasks = tasks
         self._firings = firings
+        self._quotas = quotas
+        self._on_refused = on_refused
 
     async def put(self, by: Principal, key: ScheduleKey, plan: Plan) -> Put:
         """Set a schedule, or replace the one that there is.
@@ -113,20 +130,32 @@ class ScheduleService:
         Raises:
             Forbidden: somebody may not submit for its user.
             Invalid: the interval is too short for somebody.
+            QuotaExceeded: its user would have too many schedules.
             StoreUnavailable: nothing was stored.
         """
         require_users(by, Right.CHANGE, [key.uid])
         _require_interval(by, plan.timing)
+        try:
+            put = await self._put(by, key, plan)
+        except QuotaExceeded as error:
+            self._on_refused(error.violations[0].policy)
+            raise
+        self.nearer.set()
+        return put
+
+    async def _put(self, by: Principal, key: ScheduleKey, plan: Plan) -> Put:
         for _ in range(TRIES):
             standing = await self._store.schedules.standing(key)
             before = standing.schedule
             wanted = self._wanted(by, key, plan, standing)
             audit = self._recorded(by, Action.SET_SCHEDULE, key, detail={"task": plan.task})
             put = await self._store.schedules.put(
-                wanted, revision=None if before is None else before.revision, audit=audit
+                wanted,
+                revision=None if before is None else before.revision,
+                quota=self._quotas.of(key.uid),
+                audit=audit,
             )
             if put is not None:
-                self.nearer.set()
                 return Put(await self._shown(put), created=before is None)
         raise _contended()
 

@@ -76,6 +76,8 @@ READS = {
     "pause",
     "pauses",
     "due_schedules",
+    "count_schedules",
+    "within_schedules_max",
     "next_schedule",
     "occurred",
     "occurrences",
