@@ -274,6 +274,14 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedSchedule(Schedule):
+    """A schedule as it was when it was deleted."""
+
+    aborts: Aborts | None = None
+    """How many of its jobs were aborted; None where they go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """When a schedule would make its next jobs."""
 

@@ -69,6 +69,22 @@ def test_a_schedule_is_run_paused_and_deleted(visit: Visit, uid: str) -> None:
     expect(page.get_by_role("heading", name="No schedules")).to_be_visible()
 
 
+def test_a_schedule_is_deleted_with_its_jobs(visit: Visit, uid: str) -> None:
+    """Where they are to end, too; the dialog says what becomes of them."""
+    visit.ask("PUT", f"/-/schedules/{uid}/hourly", {**HOURLY, "task": "sleep", "data": 60})
+    job = visit.ask("POST", f"/-/schedules/{uid}/hourly/run")
+    page = visit.open(f"schedules/{uid}/hourly")
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Without this, they go on")
+    dialog.get_by_label("Abort its jobs").check()
+    assert flaws(page) == []
+    dialog.get_by_role("button", name="Delete and abort").click()
+
+    expect(page.get_by_role("heading", name="No schedules")).to_be_visible()
+    assert visit.ask("GET", f"/{uid}/{job['id']}?wait=30")["status"] == "aborted"
+
+
 def test_the_calendar_has_the_times_of_a_week(visit: Visit, uid: str) -> None:
     """And the history says why something was skipped."""
     visit.ask("PUT", f"/-/schedules/{uid}/daily", {"task": "echo", "cron": "@daily"})

@@ -266,6 +266,12 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
     "Pause": PAUSE,
     "ScheduleOrder": SCHEDULE_ORDER,
     "Schedule": SCHEDULE,
+    "DeletedSchedule": {
+        **SCHEDULE,
+        "next": [],
+        "recent": [],
+        "aborts": {"aborted": 1, "aborting": 1},
+    },
     "BackfillOrder": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z"},
     "PreviewOrder": {"cron": "0 2 * * *", "timezone": "Europe/Berlin", "count": 2},
     "Preview": {

@@ -62,6 +62,7 @@ from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.reruns import RerunAllOrder, RerunOrder
 from scheduler.api.requests.schedules import (
     BackfillOrder,
+    DeleteQuery,
     PreviewOrder,
     ScheduleOrder,
     SchedulePath,
@@ -464,9 +465,10 @@ ROUTES: Final = (
         function=schedules.delete_schedule,
         right=Right.CHANGE,
         path_parameters=SchedulePath,
+        query=DeleteQuery,
         responses={
             200: ResponseDescription(
-                description="The schedule that was deleted", shape=shapes.Schedule
+                description="The schedule that was deleted", shape=shapes.DeletedSchedule
             )
         },
         problems=(INVALID, NO_SUCH_SCHEDULE, UNAVAILABLE),

@@ -203,6 +203,19 @@ class Schedule(Shape):
     ]
 
 
+class Aborts(Shape):
+    """What aborting all that match came to."""
+
+    aborted: Annotated[int, Field(description="how many are aborted")]
+    aborting: Annotated[int, Field(description="how many are being stopped")]
+
+
+class DeletedSchedule(Schedule):
+    """A schedule as it was, and what became of its jobs."""
+
+    aborts: Annotated[Aborts | None, Field(description="null without `abort`: then its jobs go on")]
+
+
 class Preview(Shape):
     """When a schedule would have its next occurrences."""
 
@@ -373,13 +386,6 @@ class Group(Shape):
     held: Annotated[
         int, Field(description="how many of the queued ones wait for something else than a worker")
     ]
-
-
-class Aborts(Shape):
-    """What aborting all that match came to."""
-
-    aborted: Annotated[int, Field(description="how many are aborted")]
-    aborting: Annotated[int, Field(description="how many are being stopped")]
 
 
 class RerunOf(Shape):

@@ -262,6 +262,14 @@ class SchedulePath(Query):
         return ScheduleKey(self.uid, self.name)
 
 
+class DeleteQuery(Query):
+    """How to delete a schedule."""
+
+    abort: Annotated[
+        bool, Field(description="true or false: whether to abort its jobs that have not ended")
+    ] = False
+
+
 class SchedulesQuery(Query):
     """Selects schedules, page by page."""
 

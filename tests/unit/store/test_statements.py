@@ -97,6 +97,7 @@ READS = {
     "still_waiting",
     "successors",
     "unfinished_of_group",
+    "unfinished_of_schedule",
     "predecessors_there",
     "page_of_group",
     "lock_successors",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.errors import StoreUnavailable
 from scheduler.core.schedules.zones import TZDATA_VERSION
 from tests.unit.api.conftest import Api, Response
 
@@ -69,13 +70,59 @@ async def test_a_paused_schedule_has_no_next_times(api: Api) -> None:
 
 
 async def test_a_schedule_is_deleted(api: Api) -> None:
+    """Its jobs go on."""
     await put(api)
+    job = (await run(api)).json
 
-    assert (await api.delete(PATH)).json["name"] == "nightly"
+    deleted = (await api.delete(PATH)).json
+    assert (deleted["name"], deleted["aborts"]) == ("nightly", None)
+    assert (await api.get(f"/ada/{job['id']}")).json["status"] == "queued"
 
     for answer in (await api.delete(PATH), await api.get(PATH), await run(api)):
         assert answer.status == 404
         assert answer.json["type"] == "urn:atlanscheduler:problem:no-such-schedule"
+
+
+async def test_a_schedule_is_deleted_with_its_jobs(api: Api) -> None:
+    """And with no others: those that wait end at once, those that run are told to stop."""
+    await put(api, **HOURLY, overlap="queue_one")
+    await put(api, "/-/schedules/ada/other", **HOURLY)
+    running, waiting, other = [
+        (await run(api, path)).json["id"] for path in (PATH, PATH, "/-/schedules/ada/other")
+    ]
+    await api.start(running)
+
+    deleted = (await api.delete(f"{PATH}?abort=true")).json
+
+    assert (deleted["name"], deleted["paused"]) == ("nightly", False)
+    assert deleted["aborts"] == {"aborted": 1, "aborting": 1}
+    shown = {each: (await api.get(f"/ada/{each}")).json for each in (running, waiting, other)}
+    assert shown[waiting]["status"] == "aborted"
+    assert shown[running]["abort"]["reason"] == "its schedule was deleted"
+    assert (shown[other]["status"], shown[other]["abort"]) == ("queued", None)
+    assert (await api.delete(f"{PATH}?abort=true")).status == 404
+    assert (await api.delete(f"{PATH}?abort=maybe")).status == 400
+
+
+async def test_a_schedule_whose_jobs_could_not_be_aborted_is_there_and_makes_none(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever got no answer deletes it again; meanwhile no further job comes."""
+    await put(api)
+    job = (await run(api)).json
+
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.store, "request_abort", away)
+        assert (await api.delete(f"{PATH}?abort=true")).status == 503
+    left = (await api.get(PATH)).json
+    assert (left["paused"], left["next"]) == (True, [])
+    assert left["note"] == "paused, since it was to be deleted with its jobs; delete it again"
+
+    assert (await api.delete(f"{PATH}?abort=true")).json["aborts"]["aborted"] == 1
+    assert (await api.get(f"/ada/{job['id']}")).json["status"] == "aborted"
 
 
 async def test_schedules_are_listed_page_by_page(api: Api) -> None:
