@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -69,9 +70,13 @@ def test_a_schedule_is_run_paused_and_deleted(visit: Visit, uid: str) -> None:
     expect(page.get_by_role("heading", name="No schedules")).to_be_visible()
 
 
-def test_a_schedule_is_deleted_with_its_jobs(visit: Visit, uid: str) -> None:
+def test_a_schedule_is_deleted_with_its_jobs(visit: Visit, uid: str, tmp_path: Path) -> None:
     """Where they are to end, too; the dialog says what becomes of them."""
-    visit.ask("PUT", f"/-/schedules/{uid}/hourly", {**HOURLY, "task": "sleep", "data": 60})
+    visit.ask(
+        "PUT",
+        f"/-/schedules/{uid}/hourly",
+        {**HOURLY, "task": "wait", "data": {"file": str(tmp_path / "file")}},
+    )
     job = visit.ask("POST", f"/-/schedules/{uid}/hourly/run")
     page = visit.open(f"schedules/{uid}/hourly")
     page.get_by_role("button", name="Delete").click()
