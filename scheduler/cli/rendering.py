@@ -175,7 +175,7 @@ def next_run(found: Schedule) -> str:
     """When a schedule makes its next job."""
     if found.paused:
         return "paused"
-    return f"{_at(found.next[0])}" if found.next else "no more"
+    return f"{_at(found.next[0])}" if found.next else "no more: it has ended"
 
 
 def preview(found: Preview) -> Table:

@@ -444,7 +444,7 @@ def _require_interval(by: Principal, timing: Timing) -> None:
     try:
         require(by, Right.OPERATE)
     except Forbidden:
-        detail = f"got {every_s}; allowed: {EVERY_MIN_S} or more, and less for operators"
+        detail = f"got {every_s}; allowed: {EVERY_MIN_S} or more; operators may set less"
         raise Invalid(f"/every_s: {detail}", (Flaw("/every_s", detail),)) from None
 
 

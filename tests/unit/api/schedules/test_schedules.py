@@ -226,7 +226,7 @@ async def test_a_preview_says_when_and_stores_nothing(api: Api) -> None:
         ({"cron": "* * *"}, "/cron", "it has 3 fields"),
         ({"cron": 7}, "/cron", "got 7; allowed: a cron expression of five fields"),
         ({"cron": "@daily", "every_s": 60}, "/cron", "both are given; allowed: exactly one"),
-        ({}, "/every_s", "none of them is given; allowed: exactly one"),
+        ({}, "/every_s", "neither is given; allowed: exactly one"),
         ({"every_s": 0}, "/every_s", "got 0; allowed: seconds"),
         ({"every_s": 1.5}, "/every_s", "got 1.5; allowed: seconds"),
         ({"every_s": 60, "timezone": "Europe/Berln"}, "/timezone", "did you mean 'Europe/Berlin'"),
@@ -288,3 +288,13 @@ async def test_a_body_that_is_no_object_is_refused(api: Api, body: str) -> None:
         headers = {"Content-Type": "application/json"}
         answer = await api.ask(method, path, data=body, headers=headers)
         assert "as a JSON object" in answer.flaws[""] or "a JSON object with" in answer.flaws[""]
+
+
+async def test_what_names_the_wrong_fields_needs_no_general_rule_beside_it(api: Api) -> None:
+    """A wall of text hides the one word that is wrong."""
+    fields = (await preview(api, cron="61 * * * *")).json["errors"]
+    assert fields == [
+        {"pointer": "/cron", "detail": "got \"61 * * * *\": minute is '61', and takes 0 to 59"}
+    ]
+    never = (await preview(api, cron="0 0 30 2 *")).json["detail"]
+    assert never.endswith("month '2' has no day '30'")
