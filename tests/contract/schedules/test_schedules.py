@@ -216,6 +216,19 @@ async def test_an_occurrence_that_has_a_job_gets_no_other_one(store: Store) -> N
     }
 
 
+async def test_an_occurrence_is_not_made_again_once_its_job_is_deleted(store: Store) -> None:
+    """Jobs are deleted after a time: that each was once must not hang on their rows."""
+    await put(store)
+    (job,) = await fired(store, hours(1))
+    await store.settle([end(await claimed(store, job.id))])
+    assert await store.delete_finished(before=later(1e9), limit=10) == 1
+
+    await store.schedules.put(schedule(), revision=2)
+
+    assert await fired(store, hours(1)) == []
+    assert await ids_waiting(store) == []
+
+
 async def test_what_was_skipped_can_be_made_up_for(store: Store) -> None:
     await put(store)
     skipped = firing(await found(store), hours(1), skipped=SkipReason.OVERLAP)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from scheduler.core.errors import StoreUnavailable
+from scheduler.core.schedules.firing import due
 from scheduler.core.schedules.zones import TZDATA_VERSION
 from tests.unit.api.conftest import Api, Response
 
@@ -298,3 +301,25 @@ async def test_what_names_the_wrong_fields_needs_no_general_rule_beside_it(api: 
     ]
     never = (await preview(api, cron="0 0 30 2 *")).json["detail"]
     assert never.endswith("month '2' has no day '30'")
+
+
+@pytest.mark.parametrize("begun", [None, "2020-01-01T00:00:00Z"])
+async def test_a_schedule_makes_up_for_nothing_before_it_was_set_or_resumed(
+    api: Api, monkeypatch: pytest.MonkeyPatch, begun: str | None
+) -> None:
+    """Else a new one would begin with jobs for times at which nobody wanted any."""
+    order = {**HOURLY, "misfire": "all", "catchup_s": 604_800, "start_at": begun}
+    monkeypatch.setattr(api.store.schedules, "_now", api.clock.now)
+
+    async def made_up() -> Sequence[datetime]:
+        (found,) = await api.store.schedules.page("ada", limit=1)
+        return due(found, api.clock.now()).made
+
+    await put(api, **order)
+    assert await made_up() == ()
+    await put(api, **order, paused=True)
+    api.clock.advance(10 * 3600)
+    await put(api, **order)
+    assert await made_up() == ()
+    api.clock.advance(2 * 3600)
+    assert len(await made_up()) == 2
