@@ -64,16 +64,19 @@ def test_a_time_that_clocks_show_twice_occurs_once_unless_it_repeats(
 
 
 @pytest.mark.parametrize(
-    ("cron", "expected"),
+    ("instant", "cron", "expected"),
     [
-        ("30 2 * * *", "10-26 01:30"),
-        ("15 */2 * * *", "10-25 01:15"),
-        ("*/20 * * * *", "10-25 01:20"),
+        ("00:50", "*/20 * * * *", "10-25 01:00"),  # the clocks are about to be set back
+        ("01:00:01", "30 2 * * *", "10-26 01:30"),
+        ("01:00:01", "15 */2 * * *", "10-25 01:15"),
+        ("01:00:01", "*/20 * * * *", "10-25 01:20"),
     ],
 )
-def test_asked_from_inside_the_second_hour_no_time_is_past(cron: str, expected: str) -> None:
+def test_asked_from_inside_the_two_hours_no_time_is_past_and_none_left_out(
+    instant: str, cron: str, expected: str
+) -> None:
     """Who sets a schedule then, or starts a node, must not have it fire for the past."""
-    assert after("2026-10-25T01:00:01", cron, BERLIN, 1) == [expected]
+    assert after(f"2026-10-25T{instant}", cron, BERLIN, 1) == [expected]
 
 
 @pytest.mark.parametrize(
