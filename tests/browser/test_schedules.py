@@ -33,6 +33,9 @@ def test_a_schedule_is_set_by_a_form_that_shows_its_next_times(visit: Visit, uid
     visit.ignore_errors("400")
     expect(form.get_by_label("Next times")).to_contain_text("did you mean 'Europe/Berlin'")
     form.get_by_label("Time zone").fill("Europe/Berlin")
+    form.get_by_role("textbox", name="Cron").fill("61 25 32 13 9")
+    expect(form.get_by_label("Next times").get_by_role("paragraph")).to_have_count(5)
+    expect(form.get_by_label("Next times")).to_contain_text("hour is '25', and takes 0 to 23")
     form.get_by_role("textbox", name="Cron").fill("30 2 * * *")
     expect(form.get_by_label("Next times")).to_contain_text("At 02:30 every day")
     expect(form.get_by_label("Next times").get_by_role("row")).to_have_count(6)
@@ -44,6 +47,7 @@ def test_a_schedule_is_set_by_a_form_that_shows_its_next_times(visit: Visit, uid
     expect(page.get_by_role("heading", name="nightly")).to_be_visible()
     stored = visit.ask("GET", f"/-/schedules/{uid}/nightly")
     assert (stored["cron"], stored["timezone"]) == ("30 2 * * *", "Europe/Berlin")
+    assert stored["data"] == {"n": 12345678901234567890}, "as it was typed"
     expect(page.locator("dl.names")).to_contain_text("30 2 * * * (Europe/Berlin)")
     assert flaws(page) == []
     visit.ignore_errors("400")

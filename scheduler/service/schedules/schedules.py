@@ -178,6 +178,7 @@ class ScheduleService:
         goes_on = (
             before is not None
             and before.plan.timing == plan.timing
+            and not before.plan.paused
             and before.plan.jitter_s == plan.jitter_s
         )
         options = self._tasks.get(plan.task)
