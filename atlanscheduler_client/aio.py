@@ -30,6 +30,7 @@ from atlanscheduler_client.shapes import (
     Aborts,
     AfterIf,
     AuditRecord,
+    DeletedSchedule,
     FailureKind,
     Group,
     Job,
@@ -357,9 +358,9 @@ class AsyncClient:
         """A schedule, with its next and its last times."""
         return await self._ask(calls.schedule(uid, name))
 
-    async def delete_schedule(self, uid: str, name: str) -> Schedule:
-        """Delete a schedule, and return it as it was; its jobs go on."""
-        return await self._ask(calls.delete_schedule(uid, name))
+    async def delete_schedule(self, uid: str, name: str, *, abort: bool = False) -> DeletedSchedule:
+        """Delete a schedule, and return it as it was; its jobs go on, or are aborted."""
+        return await self._ask(calls.delete_schedule(uid, name, abort=abort))
 
     def schedules(self, uid: str | None = None) -> AsyncIterator[Schedule]:
         """A user's schedules, or all, by user and name; pages are fetched during the iteration."""

@@ -19,6 +19,7 @@ from atlanscheduler_client.json_text import dumps
 from atlanscheduler_client.reading import (
     aborts_of,
     audit_record_of,
+    deleted_schedule_of,
     group_of,
     job_of,
     made_token_of,
@@ -36,6 +37,7 @@ from atlanscheduler_client.shapes import (
     KEPT,
     Aborts,
     AuditRecord,
+    DeletedSchedule,
     FailureKind,
     Group,
     Job,
@@ -342,9 +344,13 @@ def schedule(uid: str, name: str) -> Call[Schedule]:
     return Call(method="GET", path=_path("-", "schedules", uid, name), read=_schedule)
 
 
-def delete_schedule(uid: str, name: str) -> Call[Schedule]:
+def delete_schedule(uid: str, name: str, *, abort: bool) -> Call[DeletedSchedule]:
     """Delete a schedule."""
-    return Call(method="DELETE", path=_path("-", "schedules", uid, name), read=_schedule)
+    return Call(
+        method="DELETE",
+        path=_path("-", "schedules", uid, name, abort="true" if abort else None),
+        read=lambda response: deleted_schedule_of(response.document),
+    )
 
 
 def schedules(uid: str | None) -> Call[ListPage[Schedule]]:

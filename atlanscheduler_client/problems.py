@@ -125,17 +125,17 @@ class UniqueKeyTaken(Problem):
 
 
 class Violation(NamedTuple):
-    """One limit that a submission exceeds."""
+    """One limit that a request exceeds."""
 
     policy: str
-    """`queued` for `queued_max`, `submit` for `submits_per_s`."""
+    """`queued` for `queued_max`, `submit` for `submits_per_s`, `schedules` for `schedules_max`."""
     uid: str
     limit: int
     used: int
 
 
 class QuotaExceeded(Problem):
-    """The submission is beyond a quota of its users; nothing of it is stored."""
+    """The request is beyond a quota of its users; nothing of it is stored."""
 
     def __init__(
         self, status: int, document: dict[str, Any], retry_after_s: float | None = None
@@ -146,7 +146,7 @@ class QuotaExceeded(Problem):
             for each in document.get("violations", ())
         )
         self.retry_after_s = retry_after_s
-        """When it may be taken; None: it is more than the quota would ever allow."""
+        """When it may be taken; None: never, or a schedule has to be deleted before."""
 
 
 class Unavailable(Problem):

@@ -14,6 +14,7 @@ from atlanscheduler_client.shapes import (
     AuditRecord,
     Cleanup,
     CleanupState,
+    DeletedSchedule,
     Failure,
     FailureKind,
     Group,
@@ -118,10 +119,20 @@ def pause_of(document: Document) -> Pause:
 
 def schedule_of(document: Document) -> Schedule:
     """A schedule from its JSON."""
+    return Schedule(**_schedule_fields(document))
+
+
+def deleted_schedule_of(document: Document) -> DeletedSchedule:
+    """A schedule that was deleted, from its JSON."""
+    aborts = document.get("aborts")
+    return DeletedSchedule(**_schedule_fields(document), aborts=aborts and aborts_of(aborts))
+
+
+def _schedule_fields(document: Document) -> dict[str, Any]:
     fields = {name: document[name] for name in Schedule.__slots__}
     times = ("start_at", "end_at", "created_at", "changed_at")
-    return Schedule(
-        **fields
+    return (
+        fields
         | {name: _instant_or_none(document[name]) for name in times}
         | {
             "next": [instant(each) for each in document["next"]],

@@ -296,6 +296,14 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedSchedule(Schedule):
+    """A schedule as it was when it was deleted."""
+
+    aborts: Aborts | None = None
+    """How many of its jobs were aborted; None where they go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """When a schedule would make its next jobs."""
 
@@ -655,6 +663,8 @@ class UserLimits:
     """How many jobs may be submitted to each node in a second, on average."""
     running_max: int | None = None
     """How many jobs may run; further ones wait."""
+    schedules_max: int | None = None
+    """How many schedules there may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -672,3 +682,5 @@ class Usage:
     """None where no pattern fits."""
     weight: float = 1.0
     """How much the user gets where others wait, too: twice as much with 2 as with 1."""
+    schedules: int = 0
+    """How many schedules there are, counted up to ten thousand."""

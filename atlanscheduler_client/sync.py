@@ -22,6 +22,7 @@ from atlanscheduler_client.shapes import (
     Aborts,
     AfterIf,
     AuditRecord,
+    DeletedSchedule,
     FailureKind,
     Group,
     Job,
@@ -356,9 +357,9 @@ class Client:
         """A schedule, with its next and its last times."""
         return self._ask(calls.schedule(uid, name))
 
-    def delete_schedule(self, uid: str, name: str) -> Schedule:
-        """Delete a schedule, and return it as it was; its jobs go on."""
-        return self._ask(calls.delete_schedule(uid, name))
+    def delete_schedule(self, uid: str, name: str, *, abort: bool = False) -> DeletedSchedule:
+        """Delete a schedule, and return it as it was; its jobs go on, or are aborted."""
+        return self._ask(calls.delete_schedule(uid, name, abort=abort))
 
     def schedules(self, uid: str | None = None) -> Iterator[Schedule]:
         """A user's schedules, or all, by user and name; pages are fetched during the iteration."""

@@ -176,7 +176,7 @@ def next_run(found: Schedule) -> str:
     """When a schedule makes its next job."""
     if found.paused:
         return "paused"
-    return f"{_at(found.next[0])}" if found.next else "no more"
+    return f"{_at(found.next[0])}" if found.next else "no more: it has ended"
 
 
 def preview(found: Preview) -> Table:
@@ -352,6 +352,8 @@ def usage(found: Usage) -> Table:
     queued_max = None if limits is None else limits.queued_max
     submits_per_s = None if limits is None else limits.submits_per_s
     running_max = None if limits is None else limits.running_max
+    schedules_max = None if limits is None else limits.schedules_max
+    schedules = str(found.schedules) if found.schedules else None
     running = str(found.running)
     queued = f"{found.queued}" if found.queued_is_exact else f"at least {found.queued}"
     return _grid(
@@ -361,6 +363,9 @@ def usage(found: Usage) -> Table:
             "submits": None
             if submits_per_s is None
             else f"at most {submits_per_s:g} a second on each node",
+            "schedules": schedules
+            if schedules_max is None
+            else f"{found.schedules} of at most {schedules_max}",
             "weight": None if found.weight == 1 else f"{found.weight:g}",
             "quota": "none" if found.pattern is None else f'[quotas."{found.pattern}"]',
         }

@@ -100,7 +100,7 @@ class Standing(NamedTuple):
 
 
 class QuotaExceeded(SchedulerError):
-    """The submission is beyond a quota of its users; nothing of it is stored."""
+    """The request is beyond a quota of its users; nothing of it is stored."""
 
     def __init__(
         self, detail: str, violations: tuple[Standing, ...], *, retry_after_s: int | None
@@ -108,7 +108,7 @@ class QuotaExceeded(SchedulerError):
         """Say what is exceeded.
 
         Args:
-            retry_after_s: when to try again; None: it would never be taken.
+            retry_after_s: when to try again; None: never, or after somebody has deleted something.
         """
         super().__init__(detail, violations)
         self.detail = detail

@@ -382,7 +382,10 @@ def _schedules(basis: _Basis, service: Service) -> tuple[ScheduleService, Schedu
         clock=basis.clock,
         new_id=new_id,
         tasks=basis.slots.tasks,
+        service=service,
         firings=firings,
+        quotas=basis.config.quotas.quotas,
+        on_refused=basis.job_events.refused,
     )
     look = ScheduleLook(
         store=basis.store,

@@ -223,6 +223,7 @@ def usage_document(usage: Usage) -> Document:
         "queued": usage.use.queued,
         "queued_is_exact": usage.queued_is_exact,
         "running": usage.use.running,
+        "schedules": usage.schedules,
         "pattern": None if quota is None else quota.pattern,
         "limits": None
         if quota is None
@@ -230,6 +231,7 @@ def usage_document(usage: Usage) -> Document:
             "queued_max": quota.queued_max,
             "submits_per_s": quota.submits_per_s,
             "running_max": quota.running_max,
+            "schedules_max": quota.schedules_max,
         },
         "weight": 1.0 if quota is None else quota.weight,
     }

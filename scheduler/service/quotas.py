@@ -75,7 +75,8 @@ class QuotaService:
         quota = self._quotas.of(uid)
         count_max = max(COUNT_MAX, 1 + ((quota and quota.queued_max) or 0))
         use = (await self._store.usage([uid], count_max=count_max))[uid]
-        return Usage(uid, use, quota, queued_is_exact=use.queued < count_max)
+        schedules = await self._store.schedules.count(uid, count_max=COUNT_MAX)
+        return Usage(uid, use, quota, queued_is_exact=use.queued < count_max, schedules=schedules)
 
     async def explained(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """The jobs, with the reason where some wait since their users may run no more now."""

@@ -473,6 +473,8 @@ class Service:
         statuses: Collection[Status],
         task: str | None,
         group: str | None = None,
+        schedule: str | None = None,
+        reason: str | None = None,
     ) -> Aborts:
         """Abort every job of a user that matches, is not final and existed when this began.
 
@@ -483,10 +485,19 @@ class Service:
         """
         require_users(by, Right.CHANGE, [uid])
         detail = {"status": sorted(statuses) or None, "task": task, "group": group}
+        if schedule is not None:
+            detail["schedule"] = schedule
         audit = recorded_aborts(by, Action.ABORT_ALL, at=self._clock.now(), uid=uid, detail=detail)
-        abort = partial(self._abort, uid=uid, by=by.name, audit=audit)
+        abort = partial(self._abort, uid=uid, by=by.name, reason=reason, audit=audit)
         counts = {Status.ABORTED: 0, Status.RUNNING: 0}
-        unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task, group=group)
+        unfinished = partial(
+            self._store.unfinished,
+            uid,
+            statuses=statuses,
+            task=task,
+            group=group,
+            schedule=schedule,
+        )
         # The newest id comes from the store: one made here, by this node's clock, would miss jobs
         # that a node with a faster clock submitted.
         for newest in await self._store.page(uid, limit=1, bytes_max=0):

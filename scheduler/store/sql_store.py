@@ -532,6 +532,7 @@ class SqlStore:
         statuses: Collection[Status] = (),
         task: str | None = None,
         group: str | None = None,
+        schedule: str | None = None,
         last_id: str | None = None,
         limit: int,
     ) -> Sequence[str]:
@@ -541,13 +542,13 @@ class SqlStore:
         # Queued first: a job that starts to run in between is found twice, not missed.
         for status in (Status.QUEUED, Status.RUNNING):
             if status in statuses or not statuses:
-                found = (
-                    await self._fetch("unfinished", uid, status, last, task, limit)
-                    if group is None
-                    else await self._fetch(
-                        "unfinished_of_group", uid, status, last, task, limit, group
-                    )
-                )
+                which = (uid, status, last, task, limit)
+                if group is not None:
+                    found = await self._fetch("unfinished_of_group", *which, group)
+                elif schedule is not None:
+                    found = await self._fetch("unfinished_of_schedule", *which, schedule)
+                else:
+                    found = await self._fetch("unfinished", *which)
                 ids |= _ids(found)
         return sorted(ids)[:limit]
 

@@ -55,7 +55,10 @@ class JobEvents:
         self._started: dict[str, float] = {}
 
     def refused(self, policy: str) -> None:
-        """A submission was refused by this policy of a quota. No log line: there may be many."""
+        """A submission, or a schedule, was refused by this policy of a quota.
+
+        No log line: there may be many.
+        """
         self._metrics.refused(policy).inc()
 
     def claimed(self, claims: Sequence[Claim]) -> None:

@@ -57,7 +57,7 @@ class Metrics:
             ).labels
         )
         self.refused = cache(
-            counter("submissions_refused", "Submissions beyond a quota, by which.", "policy").labels
+            counter("submissions_refused", "Requests beyond a quota, by which.", "policy").labels
         )
         self.occurrences = cache(
             counter(

@@ -33,6 +33,8 @@ SENT: Final = (
 )
 """The keys of a job's document that are sent. A list of what is sent rather than of what is not:
 a key that is added to the document must not reach receivers by accident."""
+OF_A_SCHEDULE: Final = ("schedule", "scheduled_for")
+"""Sent as well of a job that a schedule made: a report on a day goes by the time that it is for."""
 ERROR_CHARS_MAX: Final = 1000
 """How much of an error's message is sent: enough for a log line or a chat message."""
 
@@ -54,9 +56,8 @@ def headers(call: HookCall, job: Job) -> Mapping[str, str]:
 
 
 def ended(job: Job) -> Mapping[str, object]:
-    """A summary of a job that has ended: the keys in `SENT`, with a shortened error."""
-    document = job_document(job)
-    sent = {key: document[key] for key in SENT}
+    """A summary of a job that has ended: what is sent of it, with a shortened error."""
+    sent = _sent(job_document(job))
     if job.error is not None:
         sent["error"] = _error(job.error)
     return sent
@@ -77,7 +78,13 @@ def retried(job: Job, call: HookCall, attempt: AttemptRecord) -> Mapping[str, ob
     )
     document = job_document(then)
     error = attempt.error and _error(attempt.error)
-    return {**{key: document[key] for key in SENT}, "error": error, "waits": document["waits"]}
+    return {**_sent(document), "error": error, "waits": document["waits"]}
+
+
+def _sent(document: Mapping[str, object]) -> dict[str, object]:
+    """What is sent of a job: of one that no schedule made, only the keys in `SENT`."""
+    keys = SENT if document["schedule"] is None else SENT + OF_A_SCHEDULE
+    return {key: document[key] for key in keys}
 
 
 def _error(error: Failure) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -32,6 +33,9 @@ def test_a_schedule_is_set_by_a_form_that_shows_its_next_times(visit: Visit, uid
     visit.ignore_errors("400")
     expect(form.get_by_label("Next times")).to_contain_text("did you mean 'Europe/Berlin'")
     form.get_by_label("Time zone").fill("Europe/Berlin")
+    form.get_by_role("textbox", name="Cron").fill("61 25 32 13 9")
+    expect(form.get_by_label("Next times").get_by_role("paragraph")).to_have_count(5)
+    expect(form.get_by_label("Next times")).to_contain_text("hour is '25', and takes 0 to 23")
     form.get_by_role("textbox", name="Cron").fill("30 2 * * *")
     expect(form.get_by_label("Next times")).to_contain_text("At 02:30 every day")
     expect(form.get_by_label("Next times").get_by_role("row")).to_have_count(6)
@@ -43,6 +47,7 @@ def test_a_schedule_is_set_by_a_form_that_shows_its_next_times(visit: Visit, uid
     expect(page.get_by_role("heading", name="nightly")).to_be_visible()
     stored = visit.ask("GET", f"/-/schedules/{uid}/nightly")
     assert (stored["cron"], stored["timezone"]) == ("30 2 * * *", "Europe/Berlin")
+    assert stored["data"] == {"n": 12345678901234567890}, "as it was typed"
     expect(page.locator("dl.names")).to_contain_text("30 2 * * * (Europe/Berlin)")
     assert flaws(page) == []
     visit.ignore_errors("400")
@@ -67,6 +72,26 @@ def test_a_schedule_is_run_paused_and_deleted(visit: Visit, uid: str) -> None:
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="No schedules")).to_be_visible()
+
+
+def test_a_schedule_is_deleted_with_its_jobs(visit: Visit, uid: str, tmp_path: Path) -> None:
+    """Where they are to end, too; the dialog says what becomes of them."""
+    visit.ask(
+        "PUT",
+        f"/-/schedules/{uid}/hourly",
+        {**HOURLY, "task": "wait", "data": {"file": str(tmp_path / "file")}},
+    )
+    job = visit.ask("POST", f"/-/schedules/{uid}/hourly/run")
+    page = visit.open(f"schedules/{uid}/hourly")
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Without this, they go on")
+    dialog.get_by_label("Abort its jobs").check()
+    assert flaws(page) == []
+    dialog.get_by_role("button", name="Delete and abort").click()
+
+    expect(page.get_by_role("heading", name="No schedules")).to_be_visible()
+    assert visit.ask("GET", f"/{uid}/{job['id']}?wait=30")["status"] == "aborted"
 
 
 def test_the_calendar_has_the_times_of_a_week(visit: Visit, uid: str) -> None:

@@ -11,7 +11,7 @@ from scheduler.core.job import Hold, HoldReason, Job, NewJob, Status, WaitingJob
 from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.policy import waiting_job
 from scheduler.core.ports.schedule_store import Firing, Made, Standing, Upcoming
-from scheduler.core.quotas.quota import Quota
+from scheduler.core.quotas.quota import Quota, schedules_excess
 from scheduler.core.schedules.firing import Unfinished
 from scheduler.core.schedules.schedule import HISTORY_KEPT, Occurrence, Schedule, ScheduleKey
 from tests.fakes.audit import MemoryAudit
@@ -54,10 +54,20 @@ class MemorySchedules:
         self._occurrences: dict[str, dict[datetime, Occurrence]] = {}
 
     async def put(
-        self, schedule: Schedule, *, revision: int | None, audit: Sequence[AuditRecord] = ()
+        self,
+        schedule: Schedule,
+        *,
+        revision: int | None,
+        quota: Quota | None = None,
+        audit: Sequence[AuditRecord] = (),
     ) -> Schedule | None:
         self._answer()
         there = self._schedules.get(schedule.key)
+        uid = schedule.key.uid
+        most = None if quota is None else quota.schedules_max
+        others = [key for key in self._schedules if key.uid == uid and key != schedule.key]
+        if revision is None and quota is not None and most is not None and len(others) >= most:
+            raise schedules_excess(uid, quota, self._count(uid))
         if revision != (there and there.revision):
             return None
         kept = {} if there is None else {"id": there.id, "created_at": there.created_at}
@@ -65,6 +75,13 @@ class MemorySchedules:
         self._schedules[schedule.key] = stored
         self._audit.store(audit)
         return stored
+
+    async def count(self, uid: str, *, count_max: int) -> int:
+        self._answer()
+        return min(self._count(uid), count_max)
+
+    def _count(self, uid: str) -> int:
+        return len([key for key in self._schedules if key.uid == uid])
 
     async def delete(
         self, key: ScheduleKey, *, audit: Sequence[AuditRecord] = ()

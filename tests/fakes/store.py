@@ -547,12 +547,14 @@ class MemoryStore:
         statuses: Collection[Status] = (),
         task: str | None = None,
         group: str | None = None,
+        schedule: str | None = None,
         last_id: str | None = None,
         limit: int,
     ) -> Sequence[str]:
         self._answer()
         wanted = set(statuses or Status) - FINAL
         jobs = [job for job in self._jobs(uid, wanted, task) if group in (None, job.group)]
+        jobs = [job for job in jobs if schedule in (None, job.schedule)]
         ids = [job.id for job in jobs if job.abort is None]
         return [each for each in ids if last_id is None or each <= last_id][:limit]
 

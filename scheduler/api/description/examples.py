@@ -206,8 +206,14 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "queued": 40,
         "queued_is_exact": True,
         "running": 2,
+        "schedules": 3,
         "pattern": "team-a.*",
-        "limits": {"queued_max": 100, "submits_per_s": 10.0, "running_max": 4},
+        "limits": {
+            "queued_max": 100,
+            "submits_per_s": 10.0,
+            "running_max": 4,
+            "schedules_max": 20,
+        },
         "weight": 1.0,
     },
     "Aborts": {"aborted": 3, "aborting": 1},
@@ -265,6 +271,12 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
     "Pause": PAUSE,
     "ScheduleOrder": SCHEDULE_ORDER,
     "Schedule": SCHEDULE,
+    "DeletedSchedule": {
+        **SCHEDULE,
+        "next": [],
+        "recent": [],
+        "aborts": {"aborted": 1, "aborting": 1},
+    },
     "BackfillOrder": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z"},
     "PreviewOrder": {"cron": "0 2 * * *", "timezone": "Europe/Berlin", "count": 2},
     "Preview": {

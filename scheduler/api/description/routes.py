@@ -63,6 +63,7 @@ from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.reruns import RerunAllOrder, RerunOrder
 from scheduler.api.requests.schedules import (
     BackfillOrder,
+    DeleteQuery,
     PreviewOrder,
     ScheduleOrder,
     SchedulePath,
@@ -450,7 +451,7 @@ ROUTES: Final = (
             ),
             201: ResponseDescription(description="The new schedule", shape=shapes.Schedule),
         },
-        problems=(INVALID, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+        problems=(INVALID, QUOTA_EXCEEDED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
     ),
     Route(
         method="GET",
@@ -467,9 +468,10 @@ ROUTES: Final = (
         function=schedules.delete_schedule,
         right=Right.CHANGE,
         path_parameters=SchedulePath,
+        query=DeleteQuery,
         responses={
             200: ResponseDescription(
-                description="The schedule that was deleted", shape=shapes.Schedule
+                description="The schedule that was deleted", shape=shapes.DeletedSchedule
             )
         },
         problems=(INVALID, NO_SUCH_SCHEDULE, UNAVAILABLE),

@@ -204,6 +204,19 @@ class Schedule(Shape):
     ]
 
 
+class Aborts(Shape):
+    """What aborting all that match came to."""
+
+    aborted: Annotated[int, Field(description="how many are aborted")]
+    aborting: Annotated[int, Field(description="how many are being stopped")]
+
+
+class DeletedSchedule(Schedule):
+    """A schedule as it was, and what became of its jobs."""
+
+    aborts: Annotated[Aborts | None, Field(description="null without `abort`: then its jobs go on")]
+
+
 class Preview(Shape):
     """When a schedule would have its next occurrences."""
 
@@ -392,13 +405,6 @@ class Group(Shape):
     ]
 
 
-class Aborts(Shape):
-    """What aborting all that match came to."""
-
-    aborted: Annotated[int, Field(description="how many are aborted")]
-    aborting: Annotated[int, Field(description="how many are being stopped")]
-
-
 class RerunOf(Shape):
     """A job that is run again."""
 
@@ -428,6 +434,7 @@ class UserLimits(Shape):
     running_max: Annotated[
         int | None, Field(description="how many jobs may run; further ones wait, for `quota`")
     ]
+    schedules_max: Annotated[int | None, Field(description="how many schedules there may be")]
 
 
 class Usage(Shape):
@@ -437,6 +444,7 @@ class Usage(Shape):
     queued: Annotated[int, Field(description="how many jobs are queued")]
     queued_is_exact: Annotated[bool, Field(description="false: there are more, uncounted")]
     running: Annotated[int, Field(description="how many jobs run")]
+    schedules: Annotated[int, Field(description="how many schedules there are, up to 10,000")]
     pattern: Annotated[
         str | None, Field(description="the pattern in `[quotas]` that fits best; null: none fits")
     ]
@@ -615,19 +623,23 @@ class Refusal(Problem):
 
 
 class Violation(Shape):
-    """One limit that a submission exceeds."""
+    """One limit that a request exceeds."""
 
     policy: Annotated[
-        Literal["queued", "submit"],
-        Field(description="queued: `queued_max`; submit: `submits_per_s`"),
+        Literal["queued", "submit", "schedules"],
+        Field(
+            description="queued: `queued_max`; submit: `submits_per_s`; schedules: `schedules_max`"
+        ),
     ]
     uid: Annotated[str, Field(description="whose limit it is")]
-    limit: Annotated[int, Field(description="how many jobs it allows; of submit: at once")]
+    limit: Annotated[
+        int, Field(description="how many jobs, or schedules, it allows; of submit: at once")
+    ]
     used: Annotated[int, Field(description="how much of it is used")]
 
 
 class Exceeded(Problem):
-    """The quotas that a submission exceeds."""
+    """The quotas that a request exceeds."""
 
     violated_policies: Annotated[list[str], Field(alias="violated-policies")]
     violations: list[Violation]

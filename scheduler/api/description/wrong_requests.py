@@ -9,7 +9,14 @@ from scheduler.api.requests.checking import checked
 from scheduler.api.requests.models import Query
 from scheduler.core.errors import Invalid
 
-WRONG: Final = {"limit": "0", "wait": "90", "status": "failed", "log": "maybe", "follow": "maybe"}
+WRONG: Final = {
+    "limit": "0",
+    "wait": "90",
+    "status": "failed",
+    "log": "maybe",
+    "follow": "maybe",
+    "abort": "maybe",
+}
 """A wrong value of a parameter, by its name; each query has one of these parameters."""
 INCOMPLETE: Final = {"uid": "ada"}
 """A body that lacks a field, whatever it is for."""

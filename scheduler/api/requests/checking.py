@@ -26,6 +26,8 @@ FLAWS_MAX: Final = 20
 """Nobody corrects more at once, and a hostile body would produce millions."""
 EXPLAINED: Final = "explained"
 """The type of the errors whose message says more than the description of their field."""
+COMPLETE: Final = "complete"
+"""The same of those whose message also says what is allowed."""
 SHOWN_CHARS_MAX: Final = 60
 """How much of a wrong value is quoted."""
 LOOKED_AT_CHARS_MAX: Final = 4096
@@ -107,6 +109,8 @@ def _flaw(
     field = str(error["loc"][0])
     quoted = shown(value.get(field)) if model.model_fields[field].repr else NOT_SHOWN
     given = f"got {quoted}" if field in value else "missing"
+    if error["type"] == COMPLETE:
+        return Flaw(prefix + field, f"{given}: {error['msg']}")
     if error["type"] == EXPLAINED:
         given += f": {error['msg']}"
     return Flaw(prefix + field, f"{given}; allowed: {model.model_fields[field].description}")

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests import cursor
 from scheduler.api.requests.audit import instant
-from scheduler.api.requests.checking import EXPLAINED, refusal
+from scheduler.api.requests.checking import COMPLETE, EXPLAINED, refusal
 from scheduler.api.requests.models import (
     HOOK_CHARS_MAX,
     LIMIT_DEFAULT,
@@ -56,6 +56,8 @@ PREVIEW_DEFAULT: Final = 5
 PREVIEW_MAX: Final = 100
 YEAR_MAX: Final = 8999
 NAME_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
+NO_ZONE: Final = "there is no such zone"
+REVERSED: Final = "(ahead of UTC is - in these names, and behind it is +)"
 EITHER: Final = "allowed: exactly one of cron and every_s"
 
 
@@ -68,7 +70,8 @@ def _cron(text: str | None) -> str | None:
         if text is not None:
             parsed(text)
     except WrongCron as wrong:
-        raise _explained(str(wrong)) from None
+        kind = COMPLETE if wrong.is_complete else EXPLAINED
+        raise PydanticCustomError(kind, "{why}", {"why": str(wrong)}) from None
     return text
 
 
@@ -77,7 +80,8 @@ def _zone(name: str) -> str:
         zone(name)
     except NoSuchZone as error:
         hint = " or ".join(map(repr, error.nearest))
-        why = f"there is no such zone; did you mean {hint}?" if hint else "there is no such zone"
+        reversed_ = f" {REVERSED}" if hint.startswith("'Etc/") else ""
+        why = f"there is no such zone; did you mean {hint}?{reversed_}" if hint else NO_ZONE
         raise _explained(why) from None
     return name
 
@@ -262,6 +266,14 @@ class SchedulePath(Query):
         return ScheduleKey(self.uid, self.name)
 
 
+class DeleteQuery(Query):
+    """How to delete a schedule."""
+
+    abort: Annotated[
+        bool, Field(description="true or false: whether to abort its jobs that have not ended")
+    ] = False
+
+
 class SchedulesQuery(Query):
     """Selects schedules, page by page."""
 
@@ -295,7 +307,7 @@ def timing(
     """
     given = [name for name in ("cron", "every_s") if getattr(order, name) is not None]
     if len(given) != 1:
-        why = "both are given" if given else "none of them is given"
+        why = "both are given" if given else "neither is given"
         raise refusal([Flaw(f"/{name}", f"{why}; {EITHER}") for name in ("cron", "every_s")])
     return Timing(
         cron=order.cron,

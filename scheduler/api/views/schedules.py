@@ -16,6 +16,7 @@ from scheduler.api.requests.models import Query
 from scheduler.api.requests.queries import idempotency_key, query
 from scheduler.api.requests.schedules import (
     BackfillOrder,
+    DeleteQuery,
     PreviewOrder,
     ScheduleOrder,
     SchedulePath,
@@ -28,8 +29,11 @@ from scheduler.api.views.jobs import location
 from scheduler.core.errors import Flaw
 from scheduler.core.schedules.schedule import ScheduleKey
 from scheduler.service.documents import job_document
-from scheduler.service.schedules.documents import preview_document, schedule_document
-from scheduler.service.schedules.schedules import Shown
+from scheduler.service.schedules.documents import (
+    deleted_document,
+    preview_document,
+    schedule_document,
+)
 
 
 async def put_schedule(request: web.Request) -> web.Response:
@@ -64,11 +68,14 @@ async def get_schedule(request: web.Request) -> web.Response:
 
 
 async def delete_schedule(request: web.Request) -> web.Response:
-    """Delete a schedule, and show it as it was. Its jobs go on."""
+    """Delete a schedule, and show it as it was. Its jobs go on, unless `abort` is true.
+
+    Then those that have not ended are aborted, and `aborts` says how many; it is null else.
+    """
     key = _key(request)
-    query(request, Query)
-    deleted = await request.app[SCHEDULES].delete(request[PRINCIPAL], key)
-    return json_response(schedule_document(Shown(deleted, (), ())))
+    how = query(request, DeleteQuery)
+    deleted = await request.app[SCHEDULES].delete(request[PRINCIPAL], key, abort=how.abort)
+    return json_response(deleted_document(deleted))
 
 
 async def list_schedules(request: web.Request) -> web.Response:

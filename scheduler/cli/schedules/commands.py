@@ -198,15 +198,19 @@ def delete(
     url: Url = CONFIGURED,
     token: Token = None,
     *,
+    abort: Annotated[
+        bool, typer.Option("--abort", help="Abort its jobs that have not ended, too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a schedule. Its jobs go on."""
+    """Delete a schedule. Its jobs go on, unless you abort them, too."""
     with Client(url, token=token) as client:
-        deleted = client.delete_schedule(uid, name)
+        deleted = client.delete_schedule(uid, name, abort=abort)
     if as_json:
         print_json(deleted)
     else:
-        print_rich(f"{uid}/{name} is deleted")
+        of_jobs = "" if deleted.aborts is None else f"; {rendering.aborts(deleted.aborts)}"
+        print_rich(f"{uid}/{name} is deleted{of_jobs}")
 
 
 @app.command("run")

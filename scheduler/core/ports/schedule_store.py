@@ -60,13 +60,27 @@ class ScheduleStore(Protocol):
     """The schedules. Where a call has an effect, its `audit` is stored in the same transaction."""
 
     async def put(
-        self, schedule: Schedule, *, revision: int | None, audit: Sequence[AuditRecord] = ()
+        self,
+        schedule: Schedule,
+        *,
+        revision: int | None,
+        quota: Quota | None = None,
+        audit: Sequence[AuditRecord] = (),
     ) -> Schedule | None:
         """Store a schedule, or replace the one that there is; None, and no effect, where it moved.
 
         Args:
             revision: of the one that is to be replaced; None where there was none.
+            quota: of its user. Where it limits how many schedules there are, they are counted in
+                the same transaction; one that replaces another is never refused.
+
+        Raises:
+            QuotaExceeded: its user would have too many; nothing is stored.
         """
+        ...
+
+    async def count(self, uid: str, *, count_max: int) -> int:
+        """How many schedules a user has, counted up to a limit."""
         ...
 
     async def delete(

@@ -404,12 +404,13 @@ class Store(Protocol):
         statuses: Collection[Status] = (),
         task: str | None = None,
         group: str | None = None,
+        schedule: str | None = None,
         last_id: str | None = None,
         limit: int,
     ) -> Sequence[str]:
         """Ids of a user's queued and running jobs with no abort requested yet, oldest first.
 
-        Only ids up to `last_id`, inclusive; with `group`, only of that group.
+        Only ids up to `last_id`, inclusive; with `group` or `schedule`, only of that one.
         """
         ...
 

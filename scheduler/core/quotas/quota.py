@@ -24,6 +24,8 @@ QUEUED: Final = "queued"
 """The policy of `queued_max`, as the headers and problems name it."""
 SUBMIT: Final = "submit"
 """The policy of `submits_per_s`."""
+SCHEDULES: Final = "schedules"
+"""The policy of `schedules_max`."""
 EQUAL: Final = Share()
 ROOM_AFTER_S: Final = 5
 """When to ask again for room in the queue: nobody knows when a job of the user is started."""
@@ -40,6 +42,8 @@ class Quota:
     """How many jobs a user may submit on each node, in the long run."""
     running_max: int | None = None
     """How many jobs of a user may run, on all nodes together; further ones wait."""
+    schedules_max: int | None = None
+    """How many schedules a user may have."""
     weight: float = 1.0
     """How much a user of it gets where others wait, too: twice as much with 2 as with 1."""
 
@@ -66,6 +70,8 @@ class Usage(NamedTuple):
     """The one that fits best."""
     queued_is_exact: bool
     """Whether the queued jobs were counted to their end."""
+    schedules: int = 0
+    """How many schedules it has; counted up to a limit, too."""
 
 
 class Quotas:
@@ -142,6 +148,23 @@ def _too_many(uid: str, quota: Quota, queued: int, new: int) -> str:
         return f"{new} jobs at once are more than user {uid!r} may ever have queued: {limit}"
     has = "1 queued job" if queued == 1 else f"{queued} queued jobs"
     return f"user {uid!r} has {has}, and {new} more would be beyond {limit}"
+
+
+def schedules_excess(uid: str, quota: Quota, has: int) -> QuotaExceeded:
+    """The error for a schedule that was refused because its user would have too many.
+
+    Args:
+        has: how many there are, as it was read after the refusal: one may be deleted by then.
+    """
+    most = quota.schedules_max or 0
+    has = max(has, most)
+    schedules = "1 schedule" if has == 1 else f"{has} schedules"
+    return QuotaExceeded(
+        f"user {uid!r} has {schedules}, and 1 more would be beyond"
+        f" schedules_max = {most} of {quota.section}; delete one, or replace it by its name",
+        (Standing(policy=SCHEDULES, uid=uid, limit=most, used=has),),
+        retry_after_s=None,
+    )
 
 
 def burst(submits_per_s: float) -> int:

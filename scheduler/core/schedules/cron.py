@@ -11,9 +11,10 @@ fits one of them fits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 from cronsim import CronSim, CronSimError
@@ -58,7 +59,8 @@ ALLOWED: Final = (
     f"a cron expression of five fields ({FIVE}), each with * for all, lists (1,15), ranges (9-17) "
     f"and steps (*/5); or one of {', '.join(ALIASES)}"
 )
-_STEP: Final = re.compile(r"/(\d{1,9})")
+_STEP: Final = re.compile(r"/([0-9]{1,9})")
+_RANGE: Final = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 A_SECOND: Final = timedelta(seconds=1)
 LOOKED_FROM: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - on the clocks of any zone
 """An expression that has no time in the fifty years from here on has none at all."""
@@ -72,6 +74,8 @@ class CronFlaw(NamedTuple):
     got: str
     why: str
     """What the field takes; of the whole, what is wrong."""
+    is_whole: bool = False
+    """Whether that says all there is to say, as it does of a field."""
 
     def __str__(self) -> str:
         return f"{self.field} is {self.got!r}, and takes {self.why}" if self.field else self.why
@@ -83,6 +87,11 @@ class WrongCron(ValueError):
     def __init__(self, flaws: tuple[CronFlaw, ...]) -> None:
         super().__init__("; ".join(map(str, flaws)))
         self.flaws = flaws
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it says what would be right, too, and needs no general rule beside it."""
+        return all(each.field or each.is_whole for each in self.flaws)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +141,9 @@ def parsed(text: str) -> Cron:
         raise WrongCron((CronFlaw("", text, f"it is longer than {CRON_MAX} characters"),))
     fields = ALIASES.get(text.strip().lower(), text).split()
     if len(fields) != len(FIELDS):
-        raise WrongCron((CronFlaw("", text, f"it has {len(fields)} fields"),))
+        raise WrongCron((CronFlaw("", text, _why_not_five(fields)),))
     flaws = tuple(
-        CronFlaw(each.name, field, each.takes)
+        CronFlaw(each.name, field, _takes(each, field.upper()))
         for each, field in zip(FIELDS, fields, strict=True)
         if not _is_right(each, field.upper())
     )
@@ -142,8 +151,38 @@ def parsed(text: str) -> Cron:
         raise WrongCron(flaws)
     plain = " ".join(fields).upper()
     if not _comes(plain):
-        raise WrongCron((CronFlaw("", text, "none of its dates ever comes"),))
+        raise WrongCron((CronFlaw("", text, _why_never(fields), is_whole=True),))
     return Cron(text, plain)
+
+
+def _why_not_five(fields: Sequence[str]) -> str:
+    """What is wrong with an expression that has not five fields."""
+    match fields:
+        case []:
+            return "it is empty"
+        case [word] if word.startswith("@"):
+            near = get_close_matches(word.lower(), ALIASES, n=1)
+            return "there is no such form" + "".join(f"; did you mean {each}?" for each in near)
+        case [_]:
+            return "it has 1 field"
+        case _:
+            return f"it has {len(fields)} fields"
+
+
+def _takes(field: CronField, text: str) -> str:
+    """What a field takes, with the rule that this text breaks."""
+    if any(int(step) > field.step_max for step in _STEP.findall(text)):
+        return f"{field.takes}, in steps of at most {field.step_max}"
+    if any(int(begin) > int(end) for begin, end in _RANGE.findall(text)):
+        return f"{field.takes}; a range goes from the lower to the higher one"
+    return field.takes
+
+
+def _why_never(fields: Sequence[str]) -> str:
+    """Which fields of days and months exclude each other."""
+    _, _, day, month, weekday = fields
+    days = f"day {day!r}" if weekday == "*" else f"day {day!r} with day of the week {weekday!r}"
+    return f"none of its dates ever comes: month {month!r} has no {days}"
 
 
 def _is_right(field: CronField, text: str) -> bool:

@@ -5,6 +5,7 @@ The data of the machine is never asked. It may be of another age on each node.
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -17,6 +18,8 @@ TZDATA_VERSION: Final = version("tzdata")
 NEAREST_MAX: Final = 3
 ZONES_KEPT: Final = 1000
 """More than there are names."""
+_OFFSET: Final = re.compile(r"(?:UTC|GMT|ETC/UTC)?([+-])0?([0-9]{1,2})(?::?00)?")
+"""Hours from UTC, as people write them. In the names of zones their sign is the other one."""
 
 
 class NoSuchZone(ValueError):
@@ -48,6 +51,9 @@ def zone_names() -> frozenset[str]:
 
 def nearest(name: str) -> tuple[str, ...]:
     """Names of zones that are like this one, the most alike first; also by their city alone."""
+    if (offset := _OFFSET.fullmatch(name.strip().upper())) is not None:
+        fixed = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{int(offset[2])}"
+        return (fixed,) if fixed in zone_names() else ()
     wanted = name.strip().replace(" ", "_").lower()
     by_lower = {each.lower(): each for each in sorted(zone_names())}
     by_city = {each.rpartition("/")[2].lower(): each for each in sorted(zone_names())}

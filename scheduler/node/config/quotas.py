@@ -26,6 +26,8 @@ class UserLimits(Section):
     """how many jobs a user may submit to each node in a second, on average; beyond: 429"""
     running_max: int | None = Field(None, ge=1, le=1_000_000)
     """how many jobs of a user may run, on all nodes together; further ones wait"""
+    schedules_max: int | None = Field(None, ge=0, le=1_000_000)
+    """how many schedules a user may have; further ones get 429"""
     weight: float = Field(1.0, ge=0.001, le=1000)
     """how much a user gets where others wait, too: twice as much with 2 as with 1"""
 

@@ -13,7 +13,7 @@ from scheduler.core.schedules.schedule import Occurrence
 from scheduler.core.schedules.timing import Timing
 from scheduler.core.schedules.zones import TZDATA_VERSION, zone
 from scheduler.service.documents import instant
-from scheduler.service.schedules.schedules import Shown
+from scheduler.service.schedules.schedules import Deleted, Shown
 
 Document = dict[str, Any]
 
@@ -55,6 +55,15 @@ def schedule_document(shown: Shown) -> Document:
         "changed_at": instant(schedule.changed_at),
         "next": [instant(each) for each in shown.next],
         "recent": [_occurrence(each) for each in shown.recent],
+    }
+
+
+def deleted_document(deleted: Deleted) -> Document:
+    """A schedule as it was, and how many of its jobs were aborted."""
+    aborts = deleted.aborts
+    return {
+        **schedule_document(Shown(deleted.schedule, (), ())),
+        "aborts": aborts and {"aborted": aborts.aborted, "aborting": aborts.aborting},
     }
 
 

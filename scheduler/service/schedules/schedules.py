@@ -12,11 +12,19 @@ from typing import Any, Final, NamedTuple
 
 from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.access.principal import Principal, Right, may
-from scheduler.core.errors import Flaw, Forbidden, Invalid, NoSuchSchedule, StoreUnavailable
+from scheduler.core.errors import (
+    Flaw,
+    Forbidden,
+    Invalid,
+    NoSuchSchedule,
+    QuotaExceeded,
+    StoreUnavailable,
+)
 from scheduler.core.job import HoldReason, Job
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.schedule_store import Firing, Made, Standing
 from scheduler.core.ports.store import Store
+from scheduler.core.quotas.quota import Quotas
 from scheduler.core.schedules.firing import Verdict, verdicts
 from scheduler.core.schedules.schedule import (
     EVERY_MIN_S,
@@ -34,6 +42,7 @@ from scheduler.core.tasks import Tasks
 from scheduler.service.access.audit import recorded
 from scheduler.service.access.rights import require, require_uid_or_all, require_users
 from scheduler.service.schedules.firing import Firings
+from scheduler.service.service import Aborts, Service
 
 TRIES: Final = 5
 """Of a change to a schedule that others change at the same time."""
@@ -44,6 +53,10 @@ WEEK_SHOWN: Final = 60
 """How many occurrences of a schedule a calendar shows: what is more frequent fills it anyway."""
 WEEK_SCHEDULES_MAX: Final = 50
 A_SECOND_MS: Final = 1000
+DELETED: Final = "its schedule was deleted"
+"""Why a job is aborted with its schedule."""
+DELETING: Final = "paused, since it was to be deleted with its jobs; delete it again"
+"""The note of a schedule while its jobs are aborted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,13 @@ class Put(NamedTuple):
     created: bool
 
 
+class Deleted(NamedTuple):
+    """A schedule as it was, and what became of its jobs where these were aborted, too."""
+
+    schedule: Schedule
+    aborts: Aborts | None
+
+
 class Ran(NamedTuple):
     """What became of a run that was asked for."""
 
@@ -94,15 +114,26 @@ class ScheduleService:
         clock: Clock,
         new_id: Callable[[], str],
         tasks: Tasks,
+        service: Service,
         firings: Firings,
+        quotas: Quotas,
+        on_refused: Callable[[str], None],
     ) -> None:
+        """Collaborators.
+
+        Args:
+            on_refused: is told by which policy of a quota a schedule was refused.
+        """
         self.nearer = asyncio.Event()
         """Set where something may be due earlier than was known, for this node's look."""
         self._store = store
         self._clock = clock
         self._new_id = new_id
         self._tasks = tasks
+        self._service = service
         self._firings = firings
+        self._quotas = quotas
+        self._on_refused = on_refused
 
     async def put(self, by: Principal, key: ScheduleKey, plan: Plan) -> Put:
         """Set a schedule, or replace the one that there is.
@@ -113,20 +144,32 @@ class ScheduleService:
         Raises:
             Forbidden: somebody may not submit for its user.
             Invalid: the interval is too short for somebody.
+            QuotaExceeded: its user would have too many schedules.
             StoreUnavailable: nothing was stored.
         """
         require_users(by, Right.CHANGE, [key.uid])
         _require_interval(by, plan.timing)
+        try:
+            put = await self._put(by, key, plan)
+        except QuotaExceeded as error:
+            self._on_refused(error.violations[0].policy)
+            raise
+        self.nearer.set()
+        return put
+
+    async def _put(self, by: Principal, key: ScheduleKey, plan: Plan) -> Put:
         for _ in range(TRIES):
             standing = await self._store.schedules.standing(key)
             before = standing.schedule
             wanted = self._wanted(by, key, plan, standing)
             audit = self._recorded(by, Action.SET_SCHEDULE, key, detail={"task": plan.task})
             put = await self._store.schedules.put(
-                wanted, revision=None if before is None else before.revision, audit=audit
+                wanted,
+                revision=None if before is None else before.revision,
+                quota=self._quotas.of(key.uid),
+                audit=audit,
             )
             if put is not None:
-                self.nearer.set()
                 return Put(await self._shown(put), created=before is None)
         raise _contended()
 
@@ -165,18 +208,45 @@ class ScheduleService:
         """
         return await self._shown(await self._found(by, Right.READ, key))
 
-    async def delete(self, by: Principal, key: ScheduleKey) -> Schedule:
-        """Delete a schedule, and return it as it was; its jobs go on.
+    async def delete(self, by: Principal, key: ScheduleKey, *, abort: bool = False) -> Deleted:
+        """Delete a schedule, and return it as it was; its jobs go on, or are aborted.
+
+        To abort them, it is first paused, and deleted last: so it makes no further ones meanwhile,
+        and where this ends half-way, it is still there to be deleted again.
 
         Raises:
             NoSuchSchedule: there is none, or it is another user's.
         """
         _require_own(by, Right.CHANGE, key)
+        before = await self._stopped(key) if abort else None
+        aborts = await self._abort_jobs(by, key) if abort else None
         audit = self._recorded(by, Action.DELETE_SCHEDULE, key)
         deleted = await self._store.schedules.delete(key, audit=audit)
         if deleted is None:
             raise _no_such(key)
-        return deleted
+        if aborts is not None:  # some may have been made by hand before it was deleted
+            later = await self._abort_jobs(by, key)
+            aborts = Aborts(aborts.aborted + later.aborted, aborts.aborting + later.aborting)
+        return Deleted(before or deleted, aborts)
+
+    async def _stopped(self, key: ScheduleKey) -> Schedule:
+        """Pause a schedule that is to be deleted, and return it as it was.
+
+        Raises:
+            NoSuchSchedule: there is none.
+        """
+        for _ in range(TRIES):
+            schedule = (await self._store.schedules.standing(key)).schedule
+            if schedule is None:
+                raise _no_such(key)
+            if schedule.plan.paused or await self._store.schedules.pause(schedule, note=DELETING):
+                return schedule
+        raise _contended()
+
+    async def _abort_jobs(self, by: Principal, key: ScheduleKey) -> Aborts:
+        return await self._service.abort_all(
+            by, key.uid, statuses=(), task=None, schedule=key.name, reason=DELETED
+        )
 
     async def page(
         self, by: Principal, uid: str | None, *, after: ScheduleKey | None, limit: int
@@ -374,7 +444,7 @@ def _require_interval(by: Principal, timing: Timing) -> None:
     try:
         require(by, Right.OPERATE)
     except Forbidden:
-        detail = f"got {every_s}; allowed: {EVERY_MIN_S} or more, and less for operators"
+        detail = f"got {every_s}; allowed: {EVERY_MIN_S} or more; operators may set less"
         raise Invalid(f"/every_s: {detail}", (Flaw("/every_s", detail),)) from None
 
 

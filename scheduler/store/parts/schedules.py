@@ -11,15 +11,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import Hold, Job, WaitingJob
 from scheduler.core.ports.schedule_store import Firing, Made, Standing, Upcoming
-from scheduler.core.quotas.quota import Quota, Use, queue_excess
+from scheduler.core.quotas.quota import Quota, Use, queue_excess, schedules_excess
 from scheduler.core.schedules.schedule import HISTORY_KEPT, Occurrence, Schedule, ScheduleKey
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.sql_audit import audited, fetch_audited
+
+COUNTED_BEYOND: Final = 1000
+"""How many schedules beyond its limit a user is told to have: the limit may have been lowered."""
 
 
 class SqlSchedules:
@@ -31,18 +35,53 @@ class SqlSchedules:
         self._fetch_audited = partial(fetch_audited, database)
 
     async def put(
-        self, schedule: Schedule, *, revision: int | None, audit: Sequence[AuditRecord] = ()
+        self,
+        schedule: Schedule,
+        *,
+        revision: int | None,
+        quota: Quota | None = None,
+        audit: Sequence[AuditRecord] = (),
     ) -> Schedule | None:
         """See `ScheduleStore`."""
         row = arguments.schedule(schedule)
-        if revision is None:
-            put = await self._fetch_audited("add_schedule", row, audit=audit)
-        else:
-            uid, name = schedule.key
+        uid, name = schedule.key
+        if revision is not None:
             put = await self._fetch_audited(
                 "replace_schedule", row, uid, name, revision, audit=audit
             )
+        elif quota is not None and quota.schedules_max is not None:
+            put = await self._add_within(quota, quota.schedules_max, schedule.key, row, audit)
+        else:
+            put = await self._fetch_audited("add_schedule", row, audit=audit)
         return rows.schedule(put[0]) if put else None
+
+    async def _add_within(
+        self,
+        quota: Quota,
+        schedules_max: int,
+        key: ScheduleKey,
+        row: str,
+        audit: Sequence[AuditRecord],
+    ) -> Sequence[Row]:
+        """Add a schedule, if its user has fewer than it may have.
+
+        The lock of the user makes others that add one for it wait: so they count this one, too.
+        """
+        steps = [
+            Step("lock_users", (arguments.keys([key.uid]),)),
+            Step("within_schedules_max", (key.uid, key.name, schedules_max)),
+            *audited("add_schedule", row, audit=audit),
+        ]
+        _, within, *added = await self._fetch_chain(steps)
+        if not within:
+            has = await self.count(key.uid, count_max=schedules_max + COUNTED_BEYOND)
+            raise schedules_excess(key.uid, quota, has)
+        return added[0]
+
+    async def count(self, uid: str, *, count_max: int) -> int:
+        """See `ScheduleStore`."""
+        (row,) = await self._fetch("count_schedules", uid, count_max)
+        return int(row["schedules"])
 
     async def delete(
         self, key: ScheduleKey, *, audit: Sequence[AuditRecord] = ()

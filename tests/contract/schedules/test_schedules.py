@@ -130,6 +130,25 @@ async def test_a_deleted_schedule_is_gone_and_its_jobs_stay(store: Store) -> Non
     assert (await known(store, job.id)).schedule == "nightly"
 
 
+async def test_the_jobs_of_a_schedule_that_can_be_aborted_are_found(store: Store) -> None:
+    """Those that are queued or run, of this schedule alone, up to an id."""
+    await put(store)
+    await put(store, schedule(key=ScheduleKey("u1", "other"), id="s2"))
+    first, second, third = await fired(store, hours(1), hours(2), hours(3))
+    other = firing(await found(store, ScheduleKey("u1", "other")), hours(1))
+    await store.schedules.fire(other)
+    await store.insert([new()])
+    await claimed(store, second.id)
+    await abort(store, third.id)
+
+    async def left(**up_to: str) -> list[str]:
+        return list(await store.unfinished("u1", schedule="nightly", limit=10, **up_to))
+
+    assert await left() == sorted([first.id, second.id])
+    assert await left(last_id=min(first.id, second.id)) == [min(first.id, second.id)]
+    assert await store.unfinished("u2", schedule="nightly", limit=10) == []
+
+
 async def test_what_is_done_with_a_schedule_is_recorded_with_it(store: Store) -> None:
     """And nothing is where it had no effect."""
     by = Principal(name="web", grants=(Grant(Role.USER, ("*",)),))
@@ -195,6 +214,19 @@ async def test_an_occurrence_that_has_a_job_gets_no_other_one(store: Store) -> N
     assert set(await store.schedules.occurred(await found(store), [hours(1), hours(2)])) == {
         hours(1)
     }
+
+
+async def test_an_occurrence_is_not_made_again_once_its_job_is_deleted(store: Store) -> None:
+    """Jobs are deleted after a time: that each was once must not hang on their rows."""
+    await put(store)
+    (job,) = await fired(store, hours(1))
+    await store.settle([end(await claimed(store, job.id))])
+    assert await store.delete_finished(before=later(1e9), limit=10) == 1
+
+    await store.schedules.put(schedule(), revision=2)
+
+    assert await fired(store, hours(1)) == []
+    assert await ids_waiting(store) == []
 
 
 async def test_what_was_skipped_can_be_made_up_for(store: Store) -> None:

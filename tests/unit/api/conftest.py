@@ -218,6 +218,9 @@ def build(
         clock=clock,
         new_id=new_id,
         tasks=TASKS,
+        service=service,
+        quotas=quotas or Quotas(),
+        on_refused=job_events.refused,
         firings=Firings(
             store=store,
             queue=queue,

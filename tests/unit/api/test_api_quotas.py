@@ -24,6 +24,7 @@ QUOTAS = Quotas(
         Quota(pattern="both", queued_max=9, submits_per_s=2),
         Quota(pattern="free"),
         Quota(pattern="two", running_max=2, weight=0.5),
+        Quota(pattern="eve", schedules_max=1),
     ]
 )
 EXCEEDED = "urn:atlanscheduler:problem:quota-exceeded"
@@ -56,7 +57,7 @@ async def test_a_job_too_many_is_refused_with_user_limit_and_use(api: Api, parts
     assert answer.headers["RateLimit"] == '"queued";r=0'
     assert answer.json == {
         "type": EXCEEDED,
-        "title": "The submission is beyond a quota",
+        "title": "The request is beyond a quota",
         "status": 429,
         "detail": (
             "user 'ada' has 2 queued jobs, and 1 more would be beyond"
@@ -174,7 +175,13 @@ async def test_usage_shows_use_and_limits(api: Api) -> None:
         "queued_is_exact": True,
         "running": 1,
         "pattern": "both",
-        "limits": {"queued_max": 9, "submits_per_s": 2.0, "running_max": None},
+        "schedules": 0,
+        "limits": {
+            "queued_max": 9,
+            "submits_per_s": 2.0,
+            "running_max": None,
+            "schedules_max": None,
+        },
         "weight": 1.0,
     }
     answer = await api.get("/-/usage/nobody-yet")
@@ -183,6 +190,7 @@ async def test_usage_shows_use_and_limits(api: Api) -> None:
         "queued_max": None,
         "submits_per_s": None,
         "running_max": None,
+        "schedules_max": None,
     }
 
 
@@ -247,3 +255,19 @@ async def test_nobody_uses_up_what_another_user_may_submit(aiohttp_client: Aioht
             for _ in range(3):
                 assert (await api.post(body, **texts["eve"])).status == 403
         assert (await api.post([job("fast")] * 2, **texts["fast"])).status == 202
+
+
+async def test_a_schedule_too_many_is_refused(api: Api, parts: Parts) -> None:
+    """With who has how many; one that replaces another is taken."""
+    order = {"task": "task1", "every_s": 3600}
+    assert (await api.ask("PUT", "/-/schedules/eve/a", json=order)).status == 201
+    answer = await api.ask("PUT", "/-/schedules/eve/b", json=order)
+    assert (answer.status, answer.headers.get("Retry-After")) == (429, None)
+    assert answer.json["type"] == EXCEEDED
+    assert answer.json["violations"] == [
+        {"policy": "schedules", "uid": "eve", "limit": 1, "used": 1}
+    ]
+    assert parts.job_events.count("submissions_refused_total", policy="schedules") == 1
+    assert (await api.ask("PUT", "/-/schedules/eve/a", json=order)).status == 200
+    usage = (await api.get("/-/usage/eve")).json
+    assert (usage["schedules"], usage["limits"]["schedules_max"]) == (1, 1)

@@ -41,7 +41,7 @@ def test_a_list_of_schedules_says_when_each_is_next() -> None:
     assert "every 10m00s" in shown
     assert "paused" in shown
     over = schedule_of({**SCHEDULE, "next": []})
-    assert rendering.next_run(over) == "no more"
+    assert rendering.next_run(over) == "no more: it has ended"
 
 
 def test_a_preview_has_both_clocks() -> None:

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from atlanscheduler_client import NewSchedule, Status, calls
-from atlanscheduler_client.reading import preview_of, schedule_of
+from atlanscheduler_client.reading import deleted_schedule_of, preview_of, schedule_of
 from scheduler.api.description.examples import BY_SCHEMA, SCHEDULE
 
 AT = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -36,6 +36,15 @@ def test_a_schedule_is_read_with_its_times() -> None:
     done, skipped = schedule.recent
     assert (done.status, done.skipped) == (Status.SUCCESSFUL, None)
     assert (skipped.job, skipped.skipped) == (None, "overlap")
+
+
+def test_a_schedule_is_deleted_alone_or_with_its_jobs() -> None:
+    assert calls.delete_schedule("ada", "nightly", abort=False).path == "/-/schedules/ada/nightly"
+    assert calls.delete_schedule("ada", "nightly", abort=True).path.endswith("?abort=true")
+    deleted = deleted_schedule_of(BY_SCHEMA["DeletedSchedule"])
+    assert deleted.aborts is not None
+    assert (deleted.name, deleted.aborts.aborted, deleted.aborts.aborting) == ("nightly", 1, 1)
+    assert deleted_schedule_of(SCHEDULE).aborts is None
 
 
 def test_a_run_that_is_repeated_by_the_client_has_one_key() -> None:

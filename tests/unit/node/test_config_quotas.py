@@ -102,7 +102,7 @@ TABLES = '{"*" = {queued_max = 1000}, "team-a.*" = {submits_per_s = 5}}'
             "queued = 5",
             (
                 '[quotas."*"] unknown key "queued"; did you mean queued_max?'
-                " (known: queued_max, submits_per_s, running_max, weight)"
+                " (known: queued_max, submits_per_s, running_max, schedules_max, weight)"
             ),
         ),
         ("running_max = 0", '[quotas."*"] running_max = 0: must be an integer from 1 to 1000000'),

@@ -60,6 +60,19 @@ async def test_exactly_these_keys_of_a_job_are_sent_in_this_order() -> None:
     assert set(job_document(job)) == {*SENT, *LEFT_OUT}, "is the new key to be sent?"
 
 
+async def test_of_a_schedules_job_it_is_sent_which_time_of_which_schedule_it_is() -> None:
+    """A receiver of a nightly report has to know of which night it is."""
+    job = replace(await terminated(), schedule="nightly", scheduled_for=AT)
+
+    told = orjson.loads(message.body(ending_of(job), job))
+
+    assert list(told) == [*SENT, "schedule", "scheduled_for"]
+    assert (told["schedule"], told["scheduled_for"]) == (
+        "nightly",
+        job_document(job)["scheduled_for"],
+    )
+
+
 async def test_a_call_about_an_attempt_says_what_failed_and_when_the_next_one_comes() -> None:
     """As the job was then: by the time of the call it may have ended."""
     store, error = MemoryStore(), Failure(kind=FailureKind.CRASH, message="x" * 5000)

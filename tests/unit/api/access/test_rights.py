@@ -347,6 +347,23 @@ async def test_who_acts_for_several_users_must_name_one(town: Town, uids: tuple[
     assert answer.flaws["/uid"].startswith("missing; allowed: ")
 
 
+@pytest.mark.parametrize(("role", "status"), [(Role.USER, 400), (Role.OPERATOR, 201)])
+async def test_only_operators_set_schedules_below_a_minute(
+    town: Town, role: Role, status: int
+) -> None:
+    """Each second a job is a burden for all."""
+    token = await town.token(role, OWN if role is Role.USER else "*")
+    often = Operation(
+        "PUT", "/-/schedules/{uid}/often", None, body={"task": "task1", "every_s": 59}
+    )
+
+    answer = await town.ask(often, token)
+
+    assert answer.status == status
+    if status == 400:
+        assert answer.flaws == {"/every_s": "got 59; allowed: 60 or more; operators may set less"}
+
+
 async def test_one_job_for_a_foreign_user_refuses_all_of_the_array(town: Town) -> None:
     """All or none, as for every other reason."""
     token = {"Authorization": f"Bearer {await town.token(Role.USER, OWN)}"}

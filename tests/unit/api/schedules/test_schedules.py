@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.schedules.firing import due
 from scheduler.core.schedules.zones import TZDATA_VERSION
 from tests.unit.api.conftest import Api, Response
 
@@ -69,13 +73,59 @@ async def test_a_paused_schedule_has_no_next_times(api: Api) -> None:
 
 
 async def test_a_schedule_is_deleted(api: Api) -> None:
+    """Its jobs go on."""
     await put(api)
+    job = (await run(api)).json
 
-    assert (await api.delete(PATH)).json["name"] == "nightly"
+    deleted = (await api.delete(PATH)).json
+    assert (deleted["name"], deleted["aborts"]) == ("nightly", None)
+    assert (await api.get(f"/ada/{job['id']}")).json["status"] == "queued"
 
     for answer in (await api.delete(PATH), await api.get(PATH), await run(api)):
         assert answer.status == 404
         assert answer.json["type"] == "urn:atlanscheduler:problem:no-such-schedule"
+
+
+async def test_a_schedule_is_deleted_with_its_jobs(api: Api) -> None:
+    """And with no others: those that wait end at once, those that run are told to stop."""
+    await put(api, **HOURLY, overlap="queue_one")
+    await put(api, "/-/schedules/ada/other", **HOURLY)
+    running, waiting, other = [
+        (await run(api, path)).json["id"] for path in (PATH, PATH, "/-/schedules/ada/other")
+    ]
+    await api.start(running)
+
+    deleted = (await api.delete(f"{PATH}?abort=true")).json
+
+    assert (deleted["name"], deleted["paused"]) == ("nightly", False)
+    assert deleted["aborts"] == {"aborted": 1, "aborting": 1}
+    shown = {each: (await api.get(f"/ada/{each}")).json for each in (running, waiting, other)}
+    assert shown[waiting]["status"] == "aborted"
+    assert shown[running]["abort"]["reason"] == "its schedule was deleted"
+    assert (shown[other]["status"], shown[other]["abort"]) == ("queued", None)
+    assert (await api.delete(f"{PATH}?abort=true")).status == 404
+    assert (await api.delete(f"{PATH}?abort=maybe")).status == 400
+
+
+async def test_a_schedule_whose_jobs_could_not_be_aborted_is_there_and_makes_none(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever got no answer deletes it again; meanwhile no further job comes."""
+    await put(api)
+    job = (await run(api)).json
+
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.store, "request_abort", away)
+        assert (await api.delete(f"{PATH}?abort=true")).status == 503
+    left = (await api.get(PATH)).json
+    assert (left["paused"], left["next"]) == (True, [])
+    assert left["note"] == "paused, since it was to be deleted with its jobs; delete it again"
+
+    assert (await api.delete(f"{PATH}?abort=true")).json["aborts"]["aborted"] == 1
+    assert (await api.get(f"/ada/{job['id']}")).json["status"] == "aborted"
 
 
 async def test_schedules_are_listed_page_by_page(api: Api) -> None:
@@ -179,7 +229,7 @@ async def test_a_preview_says_when_and_stores_nothing(api: Api) -> None:
         ({"cron": "* * *"}, "/cron", "it has 3 fields"),
         ({"cron": 7}, "/cron", "got 7; allowed: a cron expression of five fields"),
         ({"cron": "@daily", "every_s": 60}, "/cron", "both are given; allowed: exactly one"),
-        ({}, "/every_s", "none of them is given; allowed: exactly one"),
+        ({}, "/every_s", "neither is given; allowed: exactly one"),
         ({"every_s": 0}, "/every_s", "got 0; allowed: seconds"),
         ({"every_s": 1.5}, "/every_s", "got 1.5; allowed: seconds"),
         ({"every_s": 60, "timezone": "Europe/Berln"}, "/timezone", "did you mean 'Europe/Berlin'"),
@@ -241,3 +291,35 @@ async def test_a_body_that_is_no_object_is_refused(api: Api, body: str) -> None:
         headers = {"Content-Type": "application/json"}
         answer = await api.ask(method, path, data=body, headers=headers)
         assert "as a JSON object" in answer.flaws[""] or "a JSON object with" in answer.flaws[""]
+
+
+async def test_what_names_the_wrong_fields_needs_no_general_rule_beside_it(api: Api) -> None:
+    """A wall of text hides the one word that is wrong."""
+    fields = (await preview(api, cron="61 * * * *")).json["errors"]
+    assert fields == [
+        {"pointer": "/cron", "detail": "got \"61 * * * *\": minute is '61', and takes 0 to 59"}
+    ]
+    never = (await preview(api, cron="0 0 30 2 *")).json["detail"]
+    assert never.endswith("month '2' has no day '30'")
+
+
+@pytest.mark.parametrize("begun", [None, "2020-01-01T00:00:00Z"])
+async def test_a_schedule_makes_up_for_nothing_before_it_was_set_or_resumed(
+    api: Api, monkeypatch: pytest.MonkeyPatch, begun: str | None
+) -> None:
+    """Else a new one would begin with jobs for times at which nobody wanted any."""
+    order = {**HOURLY, "misfire": "all", "catchup_s": 604_800, "start_at": begun}
+    monkeypatch.setattr(api.store.schedules, "_now", api.clock.now)
+
+    async def made_up() -> Sequence[datetime]:
+        (found,) = await api.store.schedules.page("ada", limit=1)
+        return due(found, api.clock.now()).made
+
+    await put(api, **order)
+    assert await made_up() == ()
+    await put(api, **order, paused=True)
+    api.clock.advance(10 * 3600)
+    await put(api, **order)
+    assert await made_up() == ()
+    api.clock.advance(2 * 3600)
+    assert len(await made_up()) == 2

@@ -64,17 +64,22 @@ def test_each_wrong_field_is_named_with_what_it_takes() -> None:
     ("text", "why"),
     [
         ("* * *", "it has 3 fields"),
-        ("", "it has 0 fields"),
+        ("", "it is empty"),
+        ("noon", "it has 1 field"),
         ("0 * * * * *", "it has 6 fields"),
-        ("0 0 30 2 *", "none of its dates ever comes"),
+        (
+            "0 0 30 2 *",
+            "none of its dates ever comes: month '2' has no day '30'",
+        ),
         ("0 0 31 4,6,9,11 *", "none of its dates ever comes"),
         ("* * */20 * 1L", "none of its dates ever comes"),
-        ("*/90 * * * *", "minute is '*/90', and takes 0 to 59"),
-        ("5-1 * * * *", "minute is '5-1', and takes 0 to 59"),
+        ("*/90 * * * *", "minute is '*/90', and takes 0 to 59, in steps of at most 59"),
+        ("5-1 * * * *", "takes 0 to 59; a range goes from the lower to the higher one"),
         ("0 0 * * 5L/2", "day of the week is '5L/2'"),
         ("1" * (CRON_MAX + 1), f"it is longer than {CRON_MAX} characters"),
         (f"{'9' * 150} * * * *", "minute is "),
-        ("@often", "it has 1 fields"),
+        ("@often", "there is no such form"),
+        ("@dialy", "there is no such form; did you mean @daily?"),
         ("٣ * * * *", "minute is "),
     ],
 )
@@ -93,6 +98,10 @@ def test_a_zone_is_named_exactly() -> None:
     assert nearest("Europe/Berln")[0] == "Europe/Berlin"
     assert nearest("new york")[0] == "America/New_York"
     assert nearest("xyzzy") == ()
+    for name in ("UTC+2", "GMT+02:00", "+2"):
+        assert nearest(name) == ("Etc/GMT-2",), "their sign is the other one"
+    assert nearest("UTC-11") == ("Etc/GMT+11",)
+    assert nearest("UTC+40") == ()
 
 
 def test_all_zones_come_with_the_package() -> None:

@@ -71,12 +71,13 @@ const Names = ({ schedule }) => html`
 
 function Next({ schedule }) {
   if (schedule.paused) return html`<p class="note">It makes no jobs while it is paused.</p>`;
-  if (!schedule.next.length) return html`<p class="note">There are no more.</p>`;
-  const zone = new Intl.DateTimeFormat("sv", { timeZone: schedule.timezone, dateStyle: "short", timeStyle: "short" });
+  if (!schedule.next.length) return html`<p class="note">There are no more: it has ended.</p>`;
+  const whole = !(schedule.every_s % 60); // else the seconds matter
+  const zone = new Intl.DateTimeFormat("sv", { timeZone: schedule.timezone, dateStyle: "short", timeStyle: whole ? "short" : "medium" });
   return html`
     <table class="times">
       <thead><tr><th>${schedule.timezone}</th><th>your time zone</th></tr></thead>
-      <tbody>${schedule.next.map((at) => html`<tr><td>${zone.format(new Date(at))}</td><td>${moment(at).slice(0, 16)}</td></tr>`)}</tbody>
+      <tbody>${schedule.next.map((at) => html`<tr><td>${zone.format(new Date(at))}</td><td>${moment(at).slice(0, whole ? 16 : 19)}</td></tr>`)}</tbody>
     </table>
   `;
 }

@@ -73,7 +73,7 @@ const Table = ({ schedules }) => html`
 
 export const when = ({ cron, every_s, timezone }) => (cron ? `${cron} (${timezone})` : `every ${every_s} s`);
 
-export const next = ({ paused, next: [first] }) => (paused ? "paused" : first ? moment(first) : "no more");
+export const next = ({ paused, next: [first] }) => (paused ? "paused" : first ? moment(first) : "no more: it has ended");
 
 const Row = ({ schedule }) => html`
   <tr>

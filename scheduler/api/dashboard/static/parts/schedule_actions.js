@@ -1,7 +1,7 @@
 // What is done with a schedule: run it now, pause and resume, backfill, delete.
 import { html, useState } from "../vendor/htm-preact.js";
 import { useAlive } from "../core/alive.js";
-import { ask, pathOf } from "../core/api.js";
+import { ask, pathOf, queryOf } from "../core/api.js";
 import { jobs } from "../core/format.js";
 import { go, jobLink, link } from "../core/route.js";
 import { Dialog } from "./dialog.js";
@@ -40,11 +40,12 @@ export const PauseSchedule = ({ schedule, onChanged }) => html`
 
 export function DeleteSchedule({ schedule, onClose }) {
   const [state, setState] = useState({ problem: null, busy: false });
+  const [abort, setAbort] = useState(false);
 
   async function remove() {
     setState({ problem: null, busy: true });
     try {
-      await ask("DELETE", pathTo(schedule));
+      await ask("DELETE", pathTo(schedule) + queryOf({ abort }));
       onClose();
       go(link(["schedules"]));
     } catch (problem) {
@@ -54,11 +55,16 @@ export function DeleteSchedule({ schedule, onClose }) {
 
   return html`
     <${Dialog} title="Delete the schedule?" onClose=${onClose}>
-      <p><strong>${schedule.name}</strong> of ${schedule.uid} makes no further jobs. Its jobs go on.</p>
+      <p><strong>${schedule.name}</strong> of ${schedule.uid} makes no further jobs.</p>
+      <label>
+        <input type="checkbox" checked=${abort} onChange=${(event) => setAbort(event.target.checked)} />
+        Abort its jobs that have not ended, too
+      </label>
+      <p class="note">${abort ? "Those that run are told to stop." : "Without this, they go on."}</p>
       ${state.problem && html`<${Failed} problem=${state.problem} />`}
       <footer>
         <button class="secondary" onClick=${onClose}>Cancel</button>
-        <button class="danger" aria-busy=${state.busy} disabled=${state.busy} onClick=${remove}>Delete</button>
+        <button class="danger" aria-busy=${state.busy} disabled=${state.busy} onClick=${remove}>${abort ? "Delete and abort" : "Delete"}</button>
       </footer>
     <//>
   `;

@@ -1,7 +1,7 @@
 // Sets a schedule. While its times are typed, the next ones are shown, in its zone and in one's own.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { useAlive } from "../core/alive.js";
-import { ask, pathOf } from "../core/api.js";
+import { ask, exact, pathOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { json, moment } from "../core/format.js";
 import { link, replace } from "../core/route.js";
@@ -10,6 +10,7 @@ import { Failed } from "./states.js";
 
 const TYPING_MS = 250; // a preview is asked for once nothing is typed for so long
 const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const ZONES = Intl.supportedValuesOf?.("timeZone") ?? [];
 const OVERLAPS = { skip: "skip the next one", queue_one: "let one wait", allow: "run beside it", replace: "replace it, once it is dead" };
 const MISFIRES = { once: "make up for the last one", all: "make up for all", skip: "skip them" };
 
@@ -52,7 +53,7 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
     if (flaw) return;
     const { uid: user, name, task, overlap, misfire, note } = Object.fromEntries(new FormData(event.target));
     const kept = schedule ? Object.fromEntries(KEPT.map((each) => [each, schedule[each]])) : {};
-    const order = { ...kept, task, overlap, misfire, note: note || null, data: JSON.parse(data), ...timesOf(times) };
+    const order = { ...kept, task, overlap, misfire, note: note || null, data: exact(data), ...timesOf(times) };
     setState({ problem: null, busy: true });
     try {
       const stored = await put(schedule?.uid ?? user, schedule?.name ?? name, order);
@@ -85,7 +86,8 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
             ? html`<label>Cron <small>(minute hour day month weekday)</small><input name="cron" required class="code" autocomplete="off" spellcheck=${false} value=${times.cron} onInput=${change} /></label>`
             : html`<label>Seconds<input name="every_s" required type="number" min="1" value=${times.every_s} onInput=${change} /></label>`}
         </div>
-        ${times.kind === "cron" && html`<label>Time zone<input name="timezone" required autocomplete="off" spellcheck=${false} value=${times.timezone} onInput=${change} /></label>`}
+        ${times.kind === "cron" && html`<label>Time zone<input name="timezone" required list="zones" autocomplete="off" spellcheck=${false} value=${times.timezone} onInput=${change} /></label>`}
+        <datalist id="zones">${ZONES.map((name) => html`<option value=${name}></option>`)}</datalist>
         <${Preview} times=${times} />
         <label>
           Task
@@ -120,6 +122,9 @@ const Choice = ({ name, words, chosen }) => html`
 const timesOf = ({ kind, cron, every_s, timezone }) =>
   kind === "cron" ? { cron, every_s: null, timezone } : { cron: null, every_s: Number(every_s), timezone: "UTC" };
 
+// What is wrong, part by part, without the name of the field in the request.
+const partsOf = (message) => message.replace(/^\/\w+: (got ("[^"]*"|\S+): )?/, "").split("; ");
+
 // The next times, as they are typed. An answer to what was typed before is not shown.
 function Preview({ times }) {
   const [found, setFound] = useState({ preview: null, problem: null });
@@ -138,9 +143,10 @@ function Preview({ times }) {
     };
   }, [order]);
   const { preview, problem } = found;
+  const shown = times.kind === "every_s" && times.every_s % 60 ? 19 : 16; // characters: with seconds, or without
   return html`
     <div class="preview" role="status" aria-label="Next times">
-      ${problem && html`<p class="wrong">${problem.message}</p>`}
+      ${problem && partsOf(problem.message).map((part) => html`<p class="wrong">${part}</p>`)}
       ${preview &&
       html`
         <p>${preview.explained}.</p>
@@ -148,7 +154,7 @@ function Preview({ times }) {
         <table>
           <thead><tr><th>${preview.timezone}</th><th>yours${OWN_ZONE ? ` (${OWN_ZONE})` : ""}</th></tr></thead>
           <tbody>
-            ${preview.next.map((at, number) => html`<tr><td>${preview.local[number].replace("T", " ").slice(0, 16)}</td><td>${moment(at).slice(0, 16)}</td></tr>`)}
+            ${preview.next.map((at, number) => html`<tr><td>${preview.local[number].replace("T", " ").slice(0, shown)}</td><td>${moment(at).slice(0, shown)}</td></tr>`)}
           </tbody>
         </table>
         ${!preview.next.length && html`<p class="note">There are none.</p>`}

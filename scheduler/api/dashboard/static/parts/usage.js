@@ -8,9 +8,9 @@ import { count, jobs } from "../core/format.js";
 export function Usage({ uid, at }) {
   const usage = useData(pathOf("-", "usage", uid));
   useEffect(() => usage.reload(), [at]);
-  const { queued, running, limits, weight } = usage.data || {};
+  const { queued, running, schedules, limits, weight } = usage.data || {};
   if (!limits || (weight === 1 && Object.values(limits).every((most) => most === null))) return null;
-  return html`<p class="note usage">${[inQueue(queued, limits.queued_max), runs(running, limits.running_max), rate(limits.submits_per_s), weight !== 1 && `weight ${weight}`].filter(Boolean).join(" · ")}</p>`;
+  return html`<p class="note usage">${[inQueue(queued, limits.queued_max), runs(running, limits.running_max), set(schedules, limits.schedules_max), rate(limits.submits_per_s), weight !== 1 && `weight ${weight}`].filter(Boolean).join(" · ")}</p>`;
 }
 
 function inQueue(queued, most) {
@@ -21,6 +21,11 @@ function inQueue(queued, most) {
 function runs(running, most) {
   if (most === null) return `${count(running)} running`;
   return `${count(running)} of at most ${count(most)} running` + (running < most ? "" : ": further ones wait");
+}
+
+function set(schedules, most) {
+  if (most === null) return null;
+  return `${count(schedules)} of at most ${count(most)} ${most === 1 ? "schedule" : "schedules"}` + (schedules < most ? "" : ": further ones are refused");
 }
 
 const rate = (most) => most !== null && `at most ${jobs(most)} a second on each node`;

@@ -45,9 +45,10 @@ function Day({ day, schedules }) {
   `;
 }
 
+// `more`: not all times of the week are known, since they are many.
 function clocks(times, more) {
-  if (!times.length) return "often";
+  if (more && (!times.length || times.length > SHOWN_MAX)) return "often";
   const shown = times.slice(0, SHOWN_MAX).map((at) => moment(at).slice(11, 16));
   const left = times.length - shown.length;
-  return shown.join(", ") + (left || more ? ` and ${left || "more"}${more && left ? " or more" : ""}` : "");
+  return shown.join(", ") + (left || more ? ` and ${left || ""} more`.replace("  ", " ") : "");
 }
