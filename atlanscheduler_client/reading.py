@@ -241,7 +241,12 @@ def _occurrence(document: Document) -> Occurrence:
 
 def _waits(document: Document) -> Waits:
     until, pause = _instant_or_none(document["until"]), document.get("pause")
-    return Waits(reason=document["for"], until=until, pause=pause and _waits_for_pause(pause))
+    return Waits(
+        reason=document["for"],
+        until=until,
+        pause=pause and _waits_for_pause(pause),
+        missing=tuple(document.get("missing") or ()),
+    )
 
 
 def _waits_for_pause(document: Document) -> WaitsForPause:
