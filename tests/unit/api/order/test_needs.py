@@ -63,6 +63,14 @@ async def test_what_is_no_list_of_labels_is_refused(api: Api, wrong: object) -> 
     assert "an array of at most 8" in answer.flaws["/needs"]
 
 
+async def test_the_answer_says_which_label_is_wrong_and_how_many_there_are(api: Api) -> None:
+    wrong = await api.post({**JOB, "needs": ["zone=eu", "a b"]})
+    many = await api.post({**JOB, "needs": [str(n) for n in range(9)]})
+
+    assert "its item 1 is no label" in wrong.flaws["/needs"]
+    assert "these are 9 labels" in many.flaws["/needs"]
+
+
 async def test_a_job_that_no_live_node_can_take_says_so(api: Api) -> None:
     """Found when somebody asks: nothing is to be undone when a node comes."""
     await api.store.register(node("a1", labels=["gpu"]))
