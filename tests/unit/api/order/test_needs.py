@@ -80,9 +80,13 @@ async def test_a_job_that_no_live_node_can_take_says_so(api: Api) -> None:
     await api.store.bury("a1")
     await api.store.register(node("a2"))
     api.clock.advance(2)
-    assert (await api.get(path)).json["waits"] == {"for": "no_node", "until": None}
+    assert (await api.get(path)).json["waits"] == {
+        "for": "no_node",
+        "until": None,
+        "missing": ["gpu"],
+    }
     listed = (await api.get("/u1")).json
-    assert [job["waits"] for job in listed] == [{"for": "no_node", "until": None}]
+    assert [job["waits"] for job in listed] == [(await api.get(path)).json["waits"]]
 
     await api.store.register(node("a3", labels=["gpu"]))
     assert (await api.get(path)).json["waits"] is None, "it is looked at again at once"
@@ -92,7 +96,7 @@ async def test_a_job_that_needs_nothing_waits_for_nodes_that_take_all(api: Api) 
     await api.store.register(node(labels=["gpu"], only=["gpu"]))
     path = (await api.post(JOB)).headers["Location"]
 
-    assert (await api.get(path)).json["waits"] == {"for": "no_node", "until": None}
+    assert (await api.get(path)).json["waits"] == {"for": "no_node", "until": None, "missing": []}
 
 
 async def test_there_is_room_for_so_many_different_needs(api: Api) -> None:
