@@ -268,7 +268,12 @@ def _unique(document: Document | None) -> Unique | None:
 
 def _waits(document: Document) -> Waits:
     until, pause = _instant_or_none(document["until"]), document.get("pause")
-    return Waits(reason=document["for"], until=until, pause=pause and _waits_for_pause(pause))
+    return Waits(
+        reason=document["for"],
+        until=until,
+        pause=pause and _waits_for_pause(pause),
+        missing=tuple(document.get("missing") or ()),
+    )
 
 
 def _waits_for_pause(document: Document) -> WaitsForPause:

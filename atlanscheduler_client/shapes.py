@@ -199,6 +199,8 @@ class Waits:
     """When that ends by itself; None where it does not. For `throttle`: not before this time."""
     pause: WaitsForPause | None = None
     """Of a paused job, the pause that ends last."""
+    missing: tuple[str, ...] = ()
+    """For `no_node`: the labels that it needs and no node that is up has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

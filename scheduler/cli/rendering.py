@@ -32,6 +32,7 @@ from atlanscheduler_client import (
     Task,
     Token,
     Usage,
+    Waits,
 )
 from scheduler.basics.counted import counted
 from scheduler.basics.visible import plain
@@ -110,9 +111,17 @@ def waits(job: Job) -> str:
         return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
     if job.waits.reason == "throttle":
         return f"its handler's throttle{f', {_at(end)} or later' if end else ''}"
-    if job.waits.reason == "after":
+    return _waits_for_others(job, job.waits)
+
+
+def _waits_for_others(job: Job, what: Waits) -> str:
+    """What a job waits for that no time ends."""
+    if what.reason == "after":
         return f"the end of {_named(job)}"
-    return FOR_OTHERS.get(job.waits.reason, f"{job.waits.reason}{until(end)}")
+    if what.missing:
+        them = "it" if len(what.missing) == 1 else "them"
+        return f"a node with {', '.join(what.missing)}: no live node has {them}"
+    return FOR_OTHERS.get(what.reason, f"{what.reason}{until(what.until)}")
 
 
 def _named(job: Job) -> str:

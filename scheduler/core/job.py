@@ -307,6 +307,8 @@ class Hold(NamedTuple):
     """The reason that was given for the pause."""
     by: str | None = None
     """The name of who paused."""
+    missing: tuple[str, ...] = ()
+    """Of what it needs, the labels that no live node has."""
 
 
 NO_NODE: Final = Hold(HoldReason.NO_NODE, None)

@@ -104,14 +104,11 @@ class Promoter:
         resolved = await self._store.dependencies.resolve(limit=EDGES_MAX)
         waiting = [*resolved.freed, *resolved.timed]
         self._queue.announce([changed(job.id, job.uid) for job in waiting])
-        self._queue.announce(list(map(changed, resolved.aborted)))
+        self._queue.announce([changed(job.id, job.uid) for job in resolved.aborted])
         if resolved.freed:
             with suppress(QueueUnavailable):
                 await self._queue.enqueue(resolved.freed)
-        if resolved.aborted:
-            with suppress(StoreUnavailable):
-                aborted = await self._store.outlines(resolved.aborted)
-                self._job_events.aborted_after_others(aborted)
+        self._job_events.aborted_after_others(resolved.aborted)
         return resolved.done
 
     async def _let_go_unique(self) -> int:

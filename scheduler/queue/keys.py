@@ -97,14 +97,6 @@ class Keys:
         return self._key("epoch")
 
     @property
-    def users(self) -> str:
-        return self._key("users")
-
-    @property
-    def capped(self) -> str:
-        return self._key("capped")
-
-    @property
     def wake(self) -> str:
         return self._key("wake")
 
@@ -148,6 +140,12 @@ class Keys:
 
     def wake_of(self, node_id: str) -> str:
         return self._key(f"wake:{node_id}")
+
+    def users_of(self, lane: str) -> str:
+        return self._key(f"lane:{lane}:users" if lane else "users")
+
+    def capped_of(self, lane: str) -> str:
+        return self._key(f"lane:{lane}:capped" if lane else "capped")
 
     def of_lane(self, lane: str) -> Mapping[str, str]:
         """The keys of a lane that are always of the same name, each with its type."""

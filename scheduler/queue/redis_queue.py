@@ -25,12 +25,12 @@ from scheduler.basics.batch import Batch
 from scheduler.core.change import Change
 from scheduler.core.errors import StartError
 from scheduler.core.job import WaitingJob
-from scheduler.core.places.labels import ANYWHERE, Place
+from scheduler.core.places.labels import ANYWHERE, Place, is_lane
 from scheduler.core.ports.queue import BusyMax, ShareOf
 from scheduler.queue.change_stream import ChangeStream
 from scheduler.queue.dequeuer import Dequeuer
 from scheduler.queue.keys import Keys, entry_of, is_id, line_of
-from scheduler.queue.repair import Repair
+from scheduler.queue.repair import LANES_MAX, Repair
 from scheduler.queue.scripts import Scripts, share_text, texts
 from scheduler.queue.server import Server
 from scheduler.queue.subscriptions import Subscriptions
@@ -257,12 +257,17 @@ class RedisQueue:
     async def _share_anew(self) -> None:
         """Tell the server the shares of those who wait: it may have those of an earlier start."""
         commands = self._server.commands
-        placed = texts(await commands.zrange(self._keys.users, 0, USERS_MAX - 1))
-        capped = texts(await commands.srandmember(self._keys.capped, USERS_MAX))
-        shares = [(uid, share_text(self._share_of(uid)), 0) for uid in (*placed, *capped)]
-        for begin in range(0, len(shares), IDS_MAX):
-            page = shares[begin : begin + IDS_MAX]
-            await self._scripts.enqueue(list(chain.from_iterable(page)))
+        lanes = texts(await commands.srandmember(self._keys.lanes, LANES_MAX))
+        for lane in (ANYWHERE, *filter(is_lane, lanes)):
+            placed = texts(await commands.zrange(self._keys.users_of(lane), 0, USERS_MAX - 1))
+            capped = texts(await commands.srandmember(self._keys.capped_of(lane), USERS_MAX))
+            shares = [
+                (line_of(uid, lane), share_text(self._share_of(uid)), 0)
+                for uid in (*placed, *capped)
+            ]
+            for begin in range(0, len(shares), IDS_MAX):
+                page = shares[begin : begin + IDS_MAX]
+                await self._scripts.enqueue(list(chain.from_iterable(page)))
 
     async def _register(self, store_identity: str) -> str:
         async with self._server.commands.pipeline() as pipe:

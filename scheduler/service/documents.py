@@ -115,8 +115,9 @@ def _attempt(attempt: AttemptRecord) -> Document:
 
 def _waits(hold: Hold) -> Document:
     # When a node looks again does not say when one comes.
-    until = None if hold.reason == HoldReason.NO_NODE else hold.until
-    waits = {"for": hold.reason, "until": _instant_or_none(until)}
+    if hold.reason == HoldReason.NO_NODE:
+        return {"for": hold.reason, "until": None, "missing": list(hold.missing)}
+    waits = {"for": hold.reason, "until": _instant_or_none(hold.until)}
     if hold.pause is None:
         return waits
     kind, name = hold.pause

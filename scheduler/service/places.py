@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.job import NO_NODE, Job, Node, Status
+from scheduler.core.job import NO_NODE, HoldReason, Job, Node, Status
 from scheduler.core.places.labels import Place
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
@@ -57,7 +57,7 @@ class PlaceService:
     async def explained(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """The jobs, with the reason where some wait since no live node can take them."""
         waiting = {(job.task, job.needs) for job in jobs if _waits(job)}
-        if not waiting:
+        if not waiting and not any(map(_has_no_node, jobs)):
             return jobs
         with suppress(StoreUnavailable):
             await self._look()
@@ -65,9 +65,16 @@ class PlaceService:
                 await self._look(at_once=True)  # a node may have come since
         left = {each for each in waiting if self._nodes and not self._is_taken(*each)}
         return [
-            replace(job, hold=NO_NODE) if _waits(job) and (job.task, job.needs) in left else job
+            replace(job, hold=NO_NODE._replace(missing=self._missing(job.needs)))
+            if _has_no_node(job) or (_waits(job) and (job.task, job.needs) in left)
+            else job
             for job in jobs
         ]
+
+    def _missing(self, needs: Sequence[str]) -> tuple[str, ...]:
+        """Those labels that no live node has."""
+        there = {label for node in self._nodes for label in node.labels}
+        return tuple(label for label in needs if self._nodes and label not in there)
 
     def _is_taken(self, task: str, needs: Collection[str]) -> bool:
         return any(
@@ -79,6 +86,11 @@ class PlaceService:
         if at_once or self._clock.monotonic() >= self._look_at:
             self._nodes = await self._store.nodes()
             self._look_at = self._clock.monotonic() + LOOK_S
+
+
+def _has_no_node(job: Job) -> bool:
+    """Whether it is stored as one whose handler no live node knew."""
+    return job.hold is not None and job.hold.reason == HoldReason.NO_NODE
 
 
 def _waits(job: Job) -> bool:

@@ -29,6 +29,7 @@ MIGRATION_LOCK: Final = 0x41746C616E
 RIGHTS: Final[Mapping[str, Sequence[str]]] = {
     "installation": ("SELECT",),
     "audit": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "awaited_ends": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "edges": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "hook_calls": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),

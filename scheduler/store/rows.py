@@ -15,7 +15,7 @@ from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.access.session import Session
 from scheduler.core.access.token import Token
 from scheduler.core.dependencies.declaration import After, AfterIf, Predecessor
-from scheduler.core.dependencies.resolving import EndedPredecessor
+from scheduler.core.dependencies.resolving import AbortedJob, EndedPredecessor
 from scheduler.core.job import (
     ATTEMPTS_KEPT,
     Abort,
@@ -124,6 +124,11 @@ def times(row: Row) -> dict[str, Any]:
 def line(row: Row) -> Line:
     """A user who has jobs that wait."""
     return Line(waiting_job(row), row["running"], row["status"] != Status.QUEUED)
+
+
+def aborted_job(row: Row) -> AbortedJob:
+    """A job that was aborted because of one that it waited for."""
+    return AbortedJob(row["id"], row["uid"], row["task"], row["abort_reason"])
 
 
 def waiting_job(row: Row) -> WaitingJob:

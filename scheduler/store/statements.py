@@ -20,6 +20,7 @@ _HERE: Final = Path(__file__).parent
 _COMMENT: Final = re.compile(r"--.*")
 TABLES: Final = (
     "audit",
+    "awaited_ends",
     "edges",
     "hook_calls",
     "jobs",

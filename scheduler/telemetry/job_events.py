@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from scheduler.core.cleanup import CleanupEnd
+from scheduler.core.dependencies.resolving import AbortedJob
 from scheduler.core.job import (
     Abort,
     Again,
@@ -144,14 +145,12 @@ class JobEvents:
         """A job was aborted while it was queued."""
         self._log.info(TEXTS[Status.ABORTED], **_fields_of(job), **_abort_fields(job.abort))
 
-    def aborted_after_others(self, jobs: Iterable[Job]) -> None:
+    def aborted_after_others(self, jobs: Iterable[AbortedJob]) -> None:
         """Jobs were aborted because others that they wait for did not end as they have to."""
-        lines = defaultdict[tuple[str, str, str | None], list[Job]](list)
+        lines = defaultdict[tuple[str, str, str], list[str]](list)
         for job in jobs:
-            reason = None if job.abort is None else job.abort.reason
-            lines[job.uid, job.task, reason].append(job)
-        for (uid, task, reason), alike in lines.items():
-            ids = [job.id for job in alike]
+            lines[job.uid, job.task, job.reason].append(job.id)
+        for (uid, task, reason), ids in lines.items():
             which = {"jobs": ids} if len(ids) > 1 else {"job": ids[0]}
             text = TEXTS[Status.ABORTED]
             self._log.info(text, **which, user=uid, task=task, attempt=0, reason=reason)

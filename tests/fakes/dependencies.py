@@ -8,6 +8,7 @@ from datetime import datetime
 
 from scheduler.core.dependencies.declaration import AfterIf
 from scheduler.core.dependencies.resolving import (
+    AbortedJob,
     Edge,
     EndedPredecessor,
     GroupCount,
@@ -87,21 +88,21 @@ class MemoryDependencies:
         closed = self._ended()[:limit]
         for edge in closed:
             del self.open[edge]
-        freed, timed, aborted = list[Job](), list[Job](), list[Job]()
+        freed, timed, aborted = list[Job](), list[Job](), list[AbortedJob]()
         for child in dict.fromkeys(edge.child for edge in closed):
             row = self._rows[child]
             if row.job.hold is None or row.job.hold.reason != HoldReason.AFTER:
                 continue
             if (why := self._why(row.job, closed)) is not None:
                 self._abort(row, why)
-                aborted.append(row.job)
+                aborted.append(AbortedJob(child, row.job.uid, row.job.task, why))
             elif not any(edge.child == child for edge in self.open):
                 self._free(row)
                 (freed if row.job.hold is None else timed).append(row.job)
         return Resolved(
             [waiting_job(job) for job in freed],
             [waiting_job(job) for job in timed],
-            [job.id for job in aborted],
+            aborted,
             len(closed),
         )
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import redis.asyncio as aioredis
 
+from scheduler.core.places import labels
 from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from tests.fakes import MemoryQueue, MemoryServer
@@ -36,8 +37,8 @@ class MemoryPlace:
     def __init__(self) -> None:
         self._server = MemoryServer()
 
-    async def open(self, node_id: str) -> Queue:
-        return MemoryQueue(self._server, node_id=node_id)
+    async def open(self, node_id: str, place: labels.Place) -> Queue:
+        return MemoryQueue(self._server, node_id=node_id, place=place)
 
     async def close(self, node_id: str) -> None:
         self._server.lines.leave(node_id)
@@ -57,7 +58,7 @@ class ServerPlace:
         self._namespace = uuid4().hex
         self._nodes: dict[str, AsyncExitStack] = {}
 
-    async def open(self, node_id: str) -> Queue:
+    async def open(self, node_id: str, place: labels.Place) -> Queue:
         self._nodes[node_id] = stack = AsyncExitStack()
         return await stack.enter_async_context(
             open_queue(
@@ -66,6 +67,7 @@ class ServerPlace:
                 node_id=node_id,
                 data_dir=self._folder,
                 random=CHANCE,
+                place=place,
             )
         )
 

@@ -62,7 +62,11 @@ PAUSED: Final = {
         "pause": {name: PAUSE[name] for name in ("kind", "name", "reason", "by")},
     },
 }
-NO_NODE: Final = {**QUEUED, "waits": {"for": "no_node", "until": None}, "needs": ["gpu"]}
+NO_NODE: Final = {
+    **QUEUED,
+    "waits": {"for": "no_node", "until": None, "missing": ["gpu"]},
+    "needs": ["gpu"],
+}
 AFTER: Final = {
     **QUEUED,
     "id": RERUN_ID,

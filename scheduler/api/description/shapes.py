@@ -138,6 +138,13 @@ class Waits(Shape):
     pause: Annotated[
         WaitsForPause | None, Field(description="of a paused job, the pause that ends last")
     ] = None
+    missing: Annotated[
+        list[str] | None,
+        Field(
+            description="for `no_node`, the labels that it needs and no live node has; none where "
+            "each is there, but no node has all of them and knows its handler",
+        ),
+    ] = None
 
 
 class Pause(Shape):

@@ -56,7 +56,10 @@ def _unknown(needed: Collection[str], known: Collection[str], pointer: str) -> l
     labels = sorted(known)
     listed = labels[:LABELS_LISTED_MAX]
     return [
-        Flaw(pointer, f"no node has the label {shown(label)}; {_known(label, listed)}")
+        Flaw(
+            pointer,
+            f"no node has, and no handler needs, the label {shown(label)}; {_known(label, listed)}",
+        )
         for label in needed
         if label not in known
     ]

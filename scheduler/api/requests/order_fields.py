@@ -69,9 +69,12 @@ def _in_order(value: object) -> object:
     """An array of labels, in order and each once."""
     if not isinstance(value, list):
         return value
-    if not all(map(is_label, value)):
-        raise ValueError(value)
-    return needs(value)
+    for number, label in enumerate(value):
+        if not is_label(label):
+            raise _explained(f"its item {number} is no label")
+    if len(labels := needs(value)) > NEEDS_MAX:
+        raise _explained(f"these are {len(labels)} labels")
+    return labels
 
 
 def _instead(value: float | None, info: ValidationInfo) -> float | None:

@@ -15,6 +15,15 @@ class Edge(NamedTuple):
     child: str
 
 
+class AbortedJob(NamedTuple):
+    """A job that was aborted because one that it waited for did not end as it has to."""
+
+    id: str
+    uid: str
+    task: str
+    reason: str
+
+
 class Resolved(NamedTuple):
     """What `Store.resolve` did."""
 
@@ -22,10 +31,9 @@ class Resolved(NamedTuple):
     """Jobs that wait for a worker from now on."""
     timed: Sequence[WaitingJob] = ()
     """Jobs that wait from now on for a time that their user chose."""
-    aborted: Sequence[str] = ()
-    """Ids of jobs that are aborted, because one that they wait for did not end as it has to."""
+    aborted: Sequence[AbortedJob] = ()
     done: int = 0
-    """How many edges, and jobs from which all are closed, it looked at: 0 where nothing is left."""
+    """How many edges, and ends from which all are closed, it looked at: 0 where nothing is left."""
 
 
 class EndedPredecessor(NamedTuple):

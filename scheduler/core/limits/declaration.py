@@ -189,6 +189,11 @@ def _checked(kind: str, by: object) -> tuple[str, ...]:
 def _part(kind: str, part: object) -> str:
     if isinstance(part, str) and (part in {UID, TASK} or _POINTER.fullmatch(part)):
         return str(part)
+    if isinstance(part, str) and part.startswith("/"):
+        raise ValueError(
+            f"{kind}: by has {part!r}, which is no JSON pointer: in one, ~0 stands for ~, and ~1"
+            " for a slash in a name"
+        )
     raise ValueError(
         f"{kind}: by has {part!r}; allowed: 'uid', 'task', and JSON pointers into data, which begin"
         " with a slash, such as '/customer'"

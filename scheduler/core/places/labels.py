@@ -56,6 +56,11 @@ def is_label(text: object) -> bool:
     return isinstance(text, str) and _LABEL.fullmatch(text) is not None
 
 
+def is_lane(text: str) -> bool:
+    """Whether this may be the lane of jobs that need labels."""
+    return all(map(is_label, text.split(",")))
+
+
 def needs(*labels: Iterable[str]) -> tuple[str, ...]:
     """The labels, each once and in order: so what two jobs need is the same text."""
     return tuple(sorted({label for each in labels for label in each}))

@@ -1,16 +1,17 @@
 """The `DependencyStore` port in SQL. `core/ports/dependency_store.py` says what each call promises.
 
-A job has an edge to each one that waits for it, and the mark `awaited`. What is over and marked is
-found by an index; then, each in a transaction of its own:
+A job has an edge to each one that waits for it, and the mark `awaited`. The end of a marked job is
+noted by a trigger, in the transaction that ends it; then, each in a transaction of its own:
 
     close      lock the jobs that wait ─▶ close their edges ─▶ let them go, or abort them
-    unmark     lock the jobs that are over ─▶ take the mark from those with no open edge
+    forget     delete the notes from whose jobs no edge is open
 
 Each statement after the first sees all that was committed before the locks: so of two nodes that
-close the last two edges to a job, the later one lets it go; and an edge that `insert` adds, which
-locks the parent as well, is seen or comes with a mark of its own. All locks of jobs are taken in
-the order of ids. What dies in between is done again by any node, and has no effect twice: an edge
-is closed once, and a job is let go or aborted only while it is held.
+close the last two edges to a job, the later one lets it go. An edge that `insert` adds locks its
+parent, so it is there before the end is noted, or brings a note of its own: who sees a note sees
+all edges that it stands for. All locks of jobs are taken in the order of ids. What dies in between
+is done again by any node, and has no effect twice: an edge is closed once, and a job is let go or
+aborted only while it is held.
 """
 
 from __future__ import annotations
@@ -34,20 +35,15 @@ class SqlDependencies:
     async def resolve(self, *, limit: int) -> Resolved:
         """See `DependencyStore`."""
         found = await self._fetch("edges_to_close", limit)
-        edges = [Edge(row["parent"], row["child"]) for row in found if row["child"] is not None]
-        released = await self._close(edges)
-        if parents := {row["parent"] for row in found}:
-            await self._fetch_chain(
-                [
-                    Step("lock_successors", (arguments.keys(parents),)),
-                    Step("close_awaited", (arguments.keys(parents),)),
-                ]
-            )
+        edges = {Edge(row["parent"], row["child"]) for row in found if row["child"] is not None}
+        released = await self._close(sorted(edges))
+        if found:
+            await self._fetch("forget_ends", arguments.keys(str(row["id"]) for row in found))
         queued = [row for row in released if row["status"] == Status.QUEUED]
         return Resolved(
             freed=[rows.waiting_job(row) for row in queued if row["held"] is None],
             timed=[rows.waiting_job(row) for row in queued if row["held"] is not None],
-            aborted=[row["id"] for row in released if row["status"] == Status.ABORTED],
+            aborted=[rows.aborted_job(row) for row in released if row["status"] == Status.ABORTED],
             done=len(found),
         )
 

@@ -12,14 +12,13 @@ WITH old AS (
        AND NOT EXISTS (SELECT 1 FROM hook_calls WHERE job_id = jobs.id AND due_at IS NOT NULL)
        -- Nor one that a job comes after which has not ended: that is given its result.
        AND (awaited IS NULL
-            OR (awaited = 'closed'
-                -- No NOT EXISTS, for which PostgreSQL may read all edges at once.
-                AND (SELECT successor.id
-                       FROM edges
-                       JOIN jobs AS successor ON successor.id = edges.child
-                      WHERE edges.parent = jobs.id
-                        AND successor.finished_at IS NULL
-                      LIMIT 1) IS NULL))
+            -- No NOT EXISTS, for which PostgreSQL may read all edges at once.
+            OR (SELECT successor.id
+                  FROM edges
+                  JOIN jobs AS successor ON successor.id = edges.child
+                 WHERE edges.parent = jobs.id
+                   AND successor.finished_at IS NULL
+                 LIMIT 1) IS NULL)
      ORDER BY finished_at
      LIMIT $2
        FOR UPDATE SKIP LOCKED -- PostgreSQL only

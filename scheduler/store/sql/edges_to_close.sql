@@ -1,17 +1,12 @@
--- Open edges whose parents are over; without a child, a parent from which none is open any more.
+-- Noted ends, with the open edges that lead from them; one from which none is open has no child.
 -- $1 limit
-WITH ended AS (
-    SELECT id
-      FROM jobs
-           INDEXED BY jobs_awaited_over -- SQLite only
-     WHERE awaited = 'open'
-       AND finished_at IS NOT NULL
-       AND (cleanup IS NULL OR cleanup <> 'pending')
-       AND cleanup_due_at IS NULL
-     ORDER BY finished_at
+WITH noted AS (
+    SELECT id, parent
+      FROM awaited_ends
+     ORDER BY id
      LIMIT $1
 )
-SELECT ended.id AS parent, edges.child
-  FROM ended
-  LEFT JOIN edges ON edges.parent = ended.id AND edges.is_open
+SELECT noted.id, noted.parent, edges.child
+  FROM noted
+  LEFT JOIN edges ON edges.parent = noted.parent AND edges.is_open
  LIMIT $1

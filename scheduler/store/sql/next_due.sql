@@ -18,15 +18,7 @@ SELECT (SELECT due_at
          LIMIT 1) - now_ms() AS expires_ms,
        (SELECT min(CASE WHEN resumed_at IS NULL THEN until ELSE resumed_at END)
           FROM pauses) - now_ms() AS resumed_ms,
-       (SELECT 0
-          FROM jobs
-               INDEXED BY jobs_awaited_over -- SQLite only
-         WHERE awaited = 'open'
-           AND finished_at IS NOT NULL
-           AND (cleanup IS NULL OR cleanup <> 'pending')
-           AND cleanup_due_at IS NULL
-         ORDER BY finished_at
-         LIMIT 1) AS ended_ms,
+       (SELECT 0 FROM awaited_ends LIMIT 1) AS ended_ms,
        (SELECT 0
           FROM jobs
                INDEXED BY jobs_replacing -- SQLite only

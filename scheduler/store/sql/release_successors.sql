@@ -37,4 +37,5 @@ UPDATE jobs
        abort_survivors = CASE WHEN why IS NOT NULL THEN 0 END
   FROM ready, clock
  WHERE jobs.id = ready.id
-RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.needs, jobs.status, jobs.held
+RETURNING jobs.id, jobs.uid, jobs.task, jobs.turn_at, jobs.needs, jobs.status, jobs.held,
+          jobs.abort_reason

@@ -61,7 +61,7 @@ async def resolve(store: Store) -> tuple[list[str], list[str]]:
     freed, aborted = list[str](), list[str]()
     while (resolved := await store.dependencies.resolve(limit=100)).done:
         freed += [*ids_of(resolved.freed), *ids_of(resolved.timed)]
-        aborted += resolved.aborted
+        aborted += [job.id for job in resolved.aborted]
     return freed, aborted
 
 

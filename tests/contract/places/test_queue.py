@@ -141,6 +141,23 @@ async def test_a_user_who_runs_as_much_as_he_may_in_one_lane_waits_in_all(
         assert {first, second} == {"1", "2"}
 
 
+async def test_a_node_that_starts_tells_the_shares_of_those_who_wait_in_lanes(
+    queue: Queue, installation: Installation
+) -> None:
+    """Who waits for a GPU for hours is not to submit once more before another limit holds."""
+
+    def one(_: str) -> Share:
+        return Share(1, 1)
+
+    await queue.enqueue(in_lane("gpu", "1", "2"))
+    async with installation.open("limiting", place=GPU, share_of=one) as limiting:
+        await limiting.join(str(await installation.look.get(installation.key("store")) or "x"))
+        assert await limiting.dequeue(wait_s=ANSWER_S, limit=9) == ["1"]
+        async with installation.open("lifting", place=GPU) as lifting:
+            await lifting.join(str(await installation.look.get(installation.key("store"))))
+            assert await lifting.dequeue(wait_s=ANSWER_S, limit=9) == ["2"]
+
+
 async def test_what_comes_back_goes_to_the_head_of_its_lane(
     queue: Queue, installation: Installation
 ) -> None:

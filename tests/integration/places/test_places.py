@@ -14,7 +14,7 @@ from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 from tests.support.servers.redis import RedisServer
 
-NO_NODE = {"for": "no_node", "until": None}
+NO_NODE = {"for": "no_node", "until": None, "missing": []}
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def test_a_job_waits_for_a_node_that_is_started_with_its_label(
     handler_needs = await a.submit("guarded_placed", {})
     late = await a.submit("guarded_placed", {}, start_within_s=0.5)
     aborted = await a.submit("guarded_placed", {})
-    assert (await a.job(handler_needs))["waits"] == NO_NODE
+    assert (await a.job(handler_needs))["waits"] == {**NO_NODE, "missing": ["fast"]}
     assert (await a.job(handler_needs))["needs"] == ["fast"]
     assert (await a.abort(aborted))[0] == 200
     assert (await a.job(late, wait_s=10))["error"]["kind"] == "expired"
@@ -101,10 +101,10 @@ async def test_a_node_that_comes_back_with_other_labels_leaves_its_jobs(
     member("b", "b2", NODE__LABELS="tpu")
 
     async def taken_back() -> bool:
-        return bool((await a.job(running))["waits"] == NO_NODE)
+        return bool((await a.job(running))["waits"] == {**NO_NODE, "missing": ["gpu"]})
 
     await eventually(taken_back, within_s=20)
-    assert (await a.job(waiting))["waits"] == NO_NODE
+    assert (await a.job(waiting))["waits"] == {**NO_NODE, "missing": ["gpu"]}
     member("c", NODE__LABELS="gpu")
     await eventually(lambda: _is(a, running, "running"), within_s=20)
     assert (await a.job(running))["node"] == "c"

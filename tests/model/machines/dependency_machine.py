@@ -162,7 +162,7 @@ class DependencyMachine(RuleBasedStateMachine):
         told = [
             job_id
             for task in tasks
-            for job_id in (*ids_of(task.result().freed), *task.result().aborted)
+            for job_id in (*ids_of(task.result().freed), *(job.id for job in task.result().aborted))
         ]
         assert len(told) == len(set(told)), "two were told of one job"
 

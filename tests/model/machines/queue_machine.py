@@ -2,8 +2,9 @@
 
 The model knows which ids are in the lines of their users, counts how often each is among the first
 ones and how often each node has it in flight; an id moves from one to the other, and is lost only
-when the server forgets all. The order of ids is not checked here: an id that a node moved for a
-worker that had left returns to the head only a moment later.
+when the server forgets all. Some ids are in lanes: only nodes with the labels get these. The order
+of ids is not checked here: an id that a node moved for a worker that had left returns to the head
+only a moment later.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from scheduler.core.job import WaitingJob
+from scheduler.core.places import labels
 from scheduler.core.ports.queue import Queue
 from tests.model.effort import Run
 from tests.support.eventually import eventually
@@ -33,6 +35,16 @@ from tests.support.stores import ids_of
 
 NODES_MAX: Final = 3
 IDS: Final = st.sampled_from(["1", "2", "3", "4", "5"])
+LANES: Final = {"3": "gpu", "4": "gpu", "5": "gpu,zone=eu"}
+"""Those of ids that not every node takes."""
+PLACES: Final = (
+    labels.PLAIN,
+    labels.Place(("gpu",)),
+    labels.Place(("gpu", "zone=eu")),
+    labels.Place(("gpu", "zone=eu"), ("gpu",)),
+)
+ALL: Final = PLACES[2]
+"""This one takes all ids."""
 COMES_S: Final = 10.0
 """Timeout for an id that is there, or is about to return to the head."""
 PAUSE_S: Final = 0.02
@@ -44,7 +56,7 @@ _numbers = count(1)
 class Place(Protocol):
     """A server with its own namespace, and what tests do to it."""
 
-    async def open(self, node_id: str) -> Queue:
+    async def open(self, node_id: str, place: labels.Place) -> Queue:
         """The queue as another node sees it."""
         ...
 
@@ -76,6 +88,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.inflight: dict[str, Counter[str]] = {}
         self.queues: dict[str, Queue] = {}
         """The queues of the live nodes."""
+        self.places: dict[str, labels.Place] = {}
         self.knows_all = False
         self.reminder: str | None = None
         """The node that must remind the server of all ids."""
@@ -83,15 +96,16 @@ class QueueMachine(RuleBasedStateMachine):
 
     @initialize(target=nodes)
     def begin(self) -> Any:  # noqa: ANN401 - hypothesis'
-        nodes = str(self.start()), str(self.start())
+        nodes = str(self.start(labels.PLAIN)), str(self.start(ALL))
         self.enqueue(nodes[0], ["1", "2", "3"], ahead=False)
         return multiple(*nodes)
 
     @precondition(lambda self: len(self.queues) < NODES_MAX)
-    @rule(target=nodes)
-    def start(self) -> str:
+    @rule(target=nodes, place=st.sampled_from(PLACES))
+    def start(self, place: labels.Place) -> str:
         node_id = f"node-{next(_numbers)}"
-        self.queues[node_id] = self.run(self.place.open(node_id))
+        self.queues[node_id] = self.run(self.place.open(node_id, place))
+        self.places[node_id] = place
         self.inflight[node_id] = Counter()
         return node_id
 
@@ -103,12 +117,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(target=held, node=nodes, many=st.integers(1, 3))
     def dequeue(self, node: str, many: int) -> Any:  # noqa: ANN401 - hypothesis'
-        return multiple(*(self._dequeue(node) for _ in range(min(many, self.waiting()))))
+        return multiple(*(self._dequeue(node) for _ in range(min(many, self.waiting(node)))))
 
     @rule(node=nodes)
     def wait_in_vain(self, node: str) -> None:
-        """Dequeue from an empty queue, which may leave a blocking call behind on the server."""
-        if not self.waiting():
+        """Dequeue where nothing is for the node, which may leave a blocking call on the server."""
+        if not self.waiting(node):
             assert self.run(one_of(self.queues[node], wait_s=PAUSE_S)) is None
 
     @rule(of=consumes(held), back=st.booleans())
@@ -186,12 +200,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """No id is lost, whoever died; once all nodes left, nothing remains (guarantee 8)."""
-        last = str(self.start())
+        last = str(self.start(ALL))
         for node in list(self.queues):
             if node != last:
                 self.leave(node, drained=True)
         self.sweep(last)
-        while self.waiting():
+        while self.waiting(last):
             _, job_id, _ = self._dequeue(last)
             self.run(self.queues[last].acknowledge([job_id]))
         assert self.run(one_of(self.queues[last], wait_s=PAUSE_S)) is None
@@ -202,6 +216,7 @@ class QueueMachine(RuleBasedStateMachine):
         job_id = self.run(one_of(self.queues[node], wait_s=COMES_S))
         assert job_id is not None, f"lost: {self.first}, {self.lines}"
         assert self.first[job_id] > 0 or job_id in self.lines, f"{job_id} came once too often"
+        assert self._takes(node, job_id), f"{job_id} is for other nodes than {self.places[node]}"
         if self.first[job_id] > 0:
             self.first[job_id] -= 1
         else:
@@ -213,11 +228,22 @@ class QueueMachine(RuleBasedStateMachine):
         counts = (self.first, *self.inflight.values())
         return job_id in self.lines or any(each[job_id] > 0 for each in counts)
 
-    def waiting(self) -> int:
-        """How many ids wait."""
-        return self.first.total() + len(self.lines)
+    def _takes(self, node: str, job_id: str) -> bool:
+        return self.places[node].takes_lane(LANES.get(job_id, labels.ANYWHERE))
+
+    def waiting(self, node: str) -> int:
+        """How many ids wait that a node takes."""
+        ids = [*self.first.elements(), *self.lines]
+        return sum(self._takes(node, job_id) for job_id in ids)
 
 
 def _jobs(ids: Sequence[str]) -> list[WaitingJob]:
     """Jobs of two users."""
-    return [WaitingJob(job_id, "even" if job_id in {"2", "4"} else "odd") for job_id in ids]
+    return [
+        WaitingJob(
+            job_id,
+            "even" if job_id in {"2", "4"} else "odd",
+            lane=LANES.get(job_id, labels.ANYWHERE),
+        )
+        for job_id in ids
+    ]

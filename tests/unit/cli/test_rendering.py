@@ -137,3 +137,17 @@ def test_what_waits_for_others_of_its_handler_says_so() -> None:
     assert waiting(**{"for": "throttle", "until": at}) == (
         "its handler's throttle, 2026-11-24 06:00:00 UTC or later"
     )
+
+
+def test_what_no_node_can_take_names_the_labels_that_none_has() -> None:
+    """Whoever reads it knows which node to start; where labels are not all on one, it says less."""
+
+    def waiting(*missing: str) -> str:
+        what = {"for": "no_node", "until": None, "missing": list(missing)}
+        return waits(job_of({**QUEUED, "waits": what}))
+
+    assert waiting("gpu") == "a node with gpu: no live node has it"
+    assert waiting("gpu", "zone=eu") == "a node with gpu, zone=eu: no live node has them"
+    assert waiting() == "a node that knows its handler and has the labels that it needs"
+    old = job_of({**QUEUED, "waits": {"for": "no_node", "until": None}})
+    assert waits(old) == waiting()

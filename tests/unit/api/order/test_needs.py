@@ -63,6 +63,14 @@ async def test_what_is_no_list_of_labels_is_refused(api: Api, wrong: object) -> 
     assert "an array of at most 8" in answer.flaws["/needs"]
 
 
+async def test_the_answer_says_which_label_is_wrong_and_how_many_there_are(api: Api) -> None:
+    wrong = await api.post({**JOB, "needs": ["zone=eu", "a b"]})
+    many = await api.post({**JOB, "needs": [str(n) for n in range(9)]})
+
+    assert "its item 1 is no label" in wrong.flaws["/needs"]
+    assert "these are 9 labels" in many.flaws["/needs"]
+
+
 async def test_a_job_that_no_live_node_can_take_says_so(api: Api) -> None:
     """Found when somebody asks: nothing is to be undone when a node comes."""
     await api.store.register(node("a1", labels=["gpu"]))
@@ -72,9 +80,13 @@ async def test_a_job_that_no_live_node_can_take_says_so(api: Api) -> None:
     await api.store.bury("a1")
     await api.store.register(node("a2"))
     api.clock.advance(2)
-    assert (await api.get(path)).json["waits"] == {"for": "no_node", "until": None}
+    assert (await api.get(path)).json["waits"] == {
+        "for": "no_node",
+        "until": None,
+        "missing": ["gpu"],
+    }
     listed = (await api.get("/u1")).json
-    assert [job["waits"] for job in listed] == [{"for": "no_node", "until": None}]
+    assert [job["waits"] for job in listed] == [(await api.get(path)).json["waits"]]
 
     await api.store.register(node("a3", labels=["gpu"]))
     assert (await api.get(path)).json["waits"] is None, "it is looked at again at once"
@@ -84,7 +96,7 @@ async def test_a_job_that_needs_nothing_waits_for_nodes_that_take_all(api: Api) 
     await api.store.register(node(labels=["gpu"], only=["gpu"]))
     path = (await api.post(JOB)).headers["Location"]
 
-    assert (await api.get(path)).json["waits"] == {"for": "no_node", "until": None}
+    assert (await api.get(path)).json["waits"] == {"for": "no_node", "until": None, "missing": []}
 
 
 async def test_there_is_room_for_so_many_different_needs(api: Api) -> None:

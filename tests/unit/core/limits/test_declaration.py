@@ -77,8 +77,15 @@ def test_a_time_is_a_number_of_seconds_above_0(per_s: Any) -> None:  # noqa: ANN
         Throttle(1, per_s=per_s)
 
 
+@pytest.mark.parametrize("by", ["/a~2", "/a~", ("uid", "/~/b")])
+def test_a_malformed_pointer_is_refused_with_what_its_signs_mean(by: Any) -> None:  # noqa: ANN401
+    """It begins with a slash: whoever reads that it has to would look in vain."""
+    with pytest.raises(ValueError, match=r"by has '.*', which is no JSON pointer: .* ~0 stands"):
+        Limit(1, by=by)
+
+
 @pytest.mark.parametrize(
-    "by", ["customer", "", "/a~2", "uid ", 5, None, ("uid", "customer"), (None,), {"a": 1}]
+    "by", ["customer", "", "uid ", 5, None, ("uid", "customer"), (None,), {"a": 1}]
 )
 def test_a_part_of_a_key_is_uid_task_or_a_pointer(by: Any) -> None:  # noqa: ANN401
     """What is not, would be evaluated to nothing for every job, and limit none."""

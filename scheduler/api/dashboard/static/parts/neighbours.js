@@ -2,9 +2,9 @@
 import { html } from "../vendor/htm-preact.js";
 import { jobLink } from "../core/route.js";
 
-const BOX = { width: 196, height: 46, gap: 12, between: 64 };
+const BOX = { width: 168, height: 46, gap: 12, between: 52 };
 const WIDTH = 3 * BOX.width + 2 * BOX.between;
-const LETTERS = 24;
+const LETTERS = 20;
 
 // `around`: the outlines of its neighbours; nothing is drawn where it has none.
 export function Neighbours({ job, around }) {

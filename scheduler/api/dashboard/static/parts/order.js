@@ -24,7 +24,8 @@ const REASONS = {
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
 export function waitsFor({ waits }, now) {
   if (!waits) return "a worker";
-  const { for: reason, until, pause } = waits;
+  const { for: reason, until, pause, missing } = waits;
+  if (missing?.length) return `a node with ${missing.join(", ")}: no live node has ${missing.length === 1 ? "it" : "them"}`;
   if (pause) return `the end of a pause ${aboutPause(pause, until)}`;
   const what = REASONS[reason] ?? reason;
   return until ? `${what}, ${moment(until)}${left(until, now)}` : what;
