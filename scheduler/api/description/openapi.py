@@ -8,6 +8,8 @@ Route ─▶ operation ─┬─ parameters   from the models of the path and qu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
@@ -61,7 +63,7 @@ def document(routes: Sequence[Route]) -> Json:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, components)
     for name, schema in components.items():
         if name in examples.BY_SCHEMA:
-            schema["examples"] = [examples.BY_SCHEMA[name]]
+            components[name] = {**schema, "examples": [examples.BY_SCHEMA[name]]}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -235,12 +237,19 @@ def _schema(
     inline: bool = False,
 ) -> Json:
     """The schema of a type. Named types go to `components`; with `inline`, not the type itself."""
+    schema, definitions = _generated(shape, mode)
+    components |= definitions
+    if not inline:
+        return schema
+    if "$ref" in schema:
+        schema = components.pop(schema["$ref"].rpartition("/")[2])
+    return deepcopy(schema)  # its parts are taken out of it
+
+
+@cache  # most problems of all routes have the same shape, and pydantic is slow
+def _generated(shape: Any, mode: Any) -> tuple[Json, Json]:  # noqa: ANN401 - see `_schema`
+    """The schema of a type, and those of the types that it names. Nobody changes them."""
     schemas, definitions = TypeAdapter.json_schemas(
         [(0, mode, TypeAdapter(shape))], ref_template=REF
     )
-    components |= definitions.get("$defs", {})
-    schema: Json = schemas[(0, mode)]
-    if inline and "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return dict(components.pop(name))
-    return schema
+    return schemas[(0, mode)], definitions.get("$defs", {})
