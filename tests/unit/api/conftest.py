@@ -162,6 +162,7 @@ class Parts:
     clock: FakeClock
     draining: asyncio.Event
     looks: JobLooks
+    change_feed: ChangeFeed
     access: Access
     job_events: Counting
 
@@ -243,7 +244,7 @@ def build(
         access=access,
         path_prefix=path_prefix,
     )
-    return Parts(app, store, queue, clock, draining, looks, access, job_events)
+    return Parts(app, store, queue, clock, draining, looks, change_feed, access, job_events)
 
 
 @pytest.fixture
