@@ -1,7 +1,15 @@
 """Runs a part of the tests, and a node, on each other Python that the machine has.
 
-`make test` runs the whole suite on one. What may differ between Pythons is in `tests/unit` and
-`tests/contract`, and in a node that starts, runs a job and ends. Each gets packages of its own.
+`make test` runs the whole suite on one. What may differ between Pythons is the language, its
+library, and the packages that are compiled for each:
+
+- `tests/unit`, all of it;
+- `tests/contract` on SQLite, whose module comes with Python, and on a queue that the node starts
+  and one behind a URL. Sentinels, clusters and PostgreSQL are the same servers for each Python:
+  of PostgreSQL's contract there is one file, since its driver is compiled;
+- a node that starts, runs a job, aborts one and ends.
+
+The Pythons are tested two at a time, each with packages of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +18,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import smoke
@@ -20,16 +29,19 @@ OLDEST, NEWEST = 11, 14
 TESTS = ("tests/unit", "tests/contract")
 LEFT_OUT = ("tests/unit/repository", "tests/unit/core/test_json_numpy.py")
 """The first is about files; the second needs the packages of `requirements-handlers.txt`."""
+CHOSEN = "unit or test_attempts or not (memory or postgres or sentinel or cluster)"
+"""By words in the names of folders, files, tests and their parameters."""
+AT_ONCE = 2
 VERSION = "import ensurepip, sys, venv; print(sys.version_info.minor)"
 
 
 def main() -> None:
-    """Test each; any failure raises."""
+    """Test each; any failure raises, once all are tested."""
     used = _minor(ROOT / ".venv" / "bin" / "python")
-    for minor, python in sorted(_pythons().items()):
-        if minor != used:
-            with tempfile.TemporaryDirectory() as folder:
-                _test(python, Path(folder), minor)
+    others = {minor: path for minor, path in sorted(_pythons().items()) if minor != used}
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for result in [threads.submit(_test, *each) for each in others.items()]:
+            result.result()
 
 
 def _pythons() -> dict[int, Path]:
@@ -51,16 +63,35 @@ def _minor(python: Path) -> int | None:
     return int(ended.stdout) if ended.returncode == 0 else None
 
 
-def _test(python: Path, folder: Path, minor: int) -> None:
-    print(f"Python 3.{minor}", flush=True)
-    own = folder / "bin" / "python"
-    pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([python, "-m", "venv", folder], check=True)
-    subprocess.run([*pip, "--require-hashes", "-r", "requirements-dev.txt"], check=True)
-    pytest = [own, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", "-p", "no:cacheprovider"]
-    left_out = [f"--ignore={each}" for each in LEFT_OUT]
-    subprocess.run([*pytest, *left_out, *TESTS], check=True)
-    smoke.run([str(own), "main.py"])
+def _test(minor: int, python: Path) -> None:
+    """Test one, and print what came of it at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "bin" / "python"
+        pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pytest = [own, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]
+        left_out = ["-p", "no:cacheprovider", *(f"--ignore={each}" for each in LEFT_OUT)]
+        try:
+            said = "".join(
+                map(
+                    _output,
+                    (
+                        [python, "-m", "venv", folder],
+                        [*pip, "--require-hashes", "-r", "requirements-dev.txt"],
+                        [*pytest, *left_out, "-k", CHOSEN, *TESTS],
+                    ),
+                )
+            )
+        except subprocess.CalledProcessError as failed:
+            print(f"Python 3.{minor}\n{failed.stdout}", flush=True)
+            raise
+        print(f"Python 3.{minor}\n{said}", flush=True)
+        smoke.run([str(own), "main.py"])
+
+
+def _output(command: Sequence[str | Path]) -> str:
+    return subprocess.run(
+        command, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ).stdout
 
 
 if __name__ == "__main__":

@@ -169,8 +169,8 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
             writer = await stack.enter_async_context(_connected(Writer, path.as_uri()))
             await sqlite_space.prepare(writer)
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
-            # FULL: what is answered is on the disk. NORMAL loses the last commits in a power cut.
-            await writer.execute_fetchall("PRAGMA synchronous = FULL")
+            # What a power cut takes back of a migration, the next start does again.
+            await writer.execute_fetchall("PRAGMA synchronous = NORMAL")
             # Else a deleted job would leave its log and the calls of its hook behind.
             await writer.execute_fetchall("PRAGMA foreign_keys = ON")
             migrated = await migrate(
@@ -179,6 +179,8 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
                 run=lambda script: writer.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT"),
                 fetch=writer.execute_fetchall,
             )
+            # FULL: what is answered is on the disk. NORMAL loses the last commits in a power cut.
+            await writer.execute_fetchall("PRAGMA synchronous = FULL")
             gives_back = await sqlite_space.can_give_back(writer, where=str(path))
             reader, reader_ahead = [
                 await stack.enter_async_context(_reading(path)) for _ in range(2)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -73,15 +74,21 @@ class Statement(NamedTuple):
 def statements(dialect: Dialect, *, schema: str = "") -> Mapping[str, Statement]:
     """All statements, by name; for tables in this schema, or else in the session's search path."""
     return {
-        file.stem: _statement(qualified(translated(file.read_text("utf-8"), dialect), schema))
-        for file in (_HERE / "sql").glob("*.sql")
+        name: _statement(qualified(text, schema))
+        for name, text in _of_folder("sql", dialect).items()
     }
 
 
 def migrations(dialect: Dialect) -> Sequence[str]:
     """The scripts that make the schema: the first makes version 1, each other one the next."""
-    files = sorted((_HERE / "migrations").glob("*.sql"))
-    return [translated(file.read_text("utf-8"), dialect) for file in files]
+    return list(_of_folder("migrations", dialect).values())
+
+
+@cache  # the files are a part of the program
+def _of_folder(folder: str, dialect: Dialect) -> Mapping[str, str]:
+    """The texts of a folder in a dialect, by their names and in the order of these."""
+    files = sorted((_HERE / folder).glob("*.sql"))
+    return {file.stem: translated(file.read_text("utf-8"), dialect) for file in files}
 
 
 def translated(text: str, dialect: Dialect) -> str:

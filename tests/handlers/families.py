@@ -11,14 +11,23 @@ from contextlib import closing
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from atlanscheduler_client import Client
 from scheduler import JobContext, handler
+
+if TYPE_CHECKING:
+    from atlanscheduler_client import Client
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("ATLANSCHEDULER_JOB", "ATLANSCHEDULER_URL")
+
+
+def _client() -> Client:
+    """A client; imported here, or each process of each node would import it, mostly for nothing."""
+    from atlanscheduler_client import Client
+
+    return Client()
 
 
 def named() -> list[str | None]:
@@ -54,7 +63,7 @@ def named_undo(data: Any) -> Any:
 @handler("submit")
 def submit(data: Any, job: JobContext) -> Any:
     """Submit jobs of these tasks and return their ids, one of them by the command line."""
-    with Client() as client:
+    with _client() as client:
         ids = [client.submit(job.uid, task, {}).id for task in data]
     command = [sys.executable, str(ROOT / "main.py"), "submit", job.uid, data[0], "{}"]
     name = subprocess.check_output(command, text=True).strip()
@@ -64,7 +73,7 @@ def submit(data: Any, job: JobContext) -> Any:
 @handler("submit_and_wait")
 def submit_and_wait(data: Any, job: JobContext) -> Any:
     """Submit a job of this task and data, and wait for its end: it needs a worker of its own."""
-    with Client() as client:
+    with _client() as client:
         child = client.submit(job.uid, *data)
         return client.wait(job.uid, child.id).result
 
@@ -72,7 +81,7 @@ def submit_and_wait(data: Any, job: JobContext) -> Any:
 @handler("breed")
 def breed(data: Any, job: JobContext) -> Any:
     """Submit more and more of the same."""
-    with Client() as client:
+    with _client() as client:
         for number in count():
             client.submit(job.uid, "breed", number)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import cache
 
 from scheduler.core.job import FINAL, NOT_TRIED, TRANSITIONS, Claim, Job, Purpose, Status
 
@@ -27,7 +28,10 @@ class Witness:
 
     def see(self, job: Job) -> None:
         """See a job as it is now; some of its earlier states may not have been seen."""
-        before = self._seen.get(job.id, job)
+        before = self._seen.get(job.id)
+        if before is None or before is job:  # nothing can change in a job, only the job for another
+            self._seen[job.id] = job
+            return
         assert job.status in _reachable(before.status), (
             f"guarantee 3: {before.status} became {job.status}"
         )
@@ -74,6 +78,7 @@ class Witness:
         del self._seen[job_id]
 
 
+@cache
 def _reachable(status: Status) -> Collection[Status]:
     """All statuses that a job can have reached from this one."""
     found: set[Status] = set()

@@ -8,11 +8,13 @@ Route ─▶ operation ─┬─ parameters   from the models of the path and qu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
 from scheduler import __version__
 from scheduler.api.description import examples, operation_examples, shapes
@@ -34,6 +36,8 @@ from scheduler.api.reserved import RESERVED
 from scheduler.core.access.principal import Right
 
 Json = dict[str, Any]
+Shape = Any
+"""Any type that pydantic knows."""
 
 REF: Final = "#/components/schemas/{model}"
 TOKEN: Final = "token"  # noqa: S105 - a name
@@ -57,11 +61,11 @@ SHAPES: Final[Mapping[Kind, type[BaseModel]]] = {
 
 def document(routes: Sequence[Route]) -> Json:
     """The whole document."""
-    components: Json = {}
+    schemas = _Schemas(routes)
     paths: Json = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, components)
-    for name, schema in components.items():
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    for name, schema in schemas.components.items():
         if name in examples.BY_SCHEMA:
             schema["examples"] = [examples.BY_SCHEMA[name]]
     return {
@@ -80,7 +84,7 @@ def document(routes: Sequence[Route]) -> Json:
         "tags": [tag._asdict() for tag in TAGS],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted(components.items())),
+            "schemas": dict(sorted(schemas.components.items())),
             "securitySchemes": {TOKEN: SCHEME},
         },
     }
@@ -90,7 +94,7 @@ def _kinds() -> str:
     return "\n".join(f"- `{kind.uri}` ({kind.status}): {kind.title}" for kind in KINDS)
 
 
-def _operation(route: Route, components: Json) -> Json:
+def _operation(route: Route, schemas: _Schemas) -> Json:
     operation: Json = {
         "operationId": route.name,
         "tags": [tag_of(route.function).name],
@@ -99,8 +103,8 @@ def _operation(route: Route, components: Json) -> Json:
         "security": [] if route.right is Right.OPEN else [{TOKEN: []}],
     }
     parameters = [
-        *_parameters(route.path_parameters, "path", components),
-        *_parameters(route.query, "query", components),
+        *_parameters(route.path_parameters, "path", schemas),
+        *_parameters(route.query, "query", schemas),
         *_headers(route),
     ]
     if parameters:
@@ -108,13 +112,13 @@ def _operation(route: Route, components: Json) -> Json:
     if route.body is not None:
         operation["requestBody"] = {
             "required": route.needs_body,
-            "content": _content(route.name, None, "application/json", route.body, components),
+            "content": _content(route.name, None, "application/json", route.body, schemas),
         }
     responses = {
-        str(code): _response(route.name, code, each, components)
+        str(code): _response(route.name, code, each, schemas)
         for code, each in route.responses.items()
     }
-    return operation | {"responses": responses | dict(_problems(route, components))}
+    return operation | {"responses": responses | dict(_problems(route, schemas))}
 
 
 def _role(route: Route) -> str:
@@ -122,10 +126,10 @@ def _role(route: Route) -> str:
     return f"Needs a token with the role `{route.right.value}`." if route.right.value else ""
 
 
-def _parameters(model: type[BaseModel] | None, where: str, components: Json) -> Iterator[Json]:
+def _parameters(model: type[BaseModel] | None, where: str, schemas: _Schemas) -> Iterator[Json]:
     if model is None:
         return
-    schema = _schema(model, "validation", components, inline=True)
+    schema = schemas.taken(model)
     for name, of_field in schema["properties"].items():
         described = {
             "name": name,
@@ -160,25 +164,25 @@ def _headers(route: Route) -> Iterator[Json]:
         yield described | _example(name)
 
 
-def _response(name: str, code: int, response: ResponseDescription, components: Json) -> Json:
+def _response(name: str, code: int, response: ResponseDescription, schemas: _Schemas) -> Json:
     headers = {header: _text(meaning) for header, meaning in response.headers.items()}
     described: Json = {"description": response.description}
     if response.shape is not None:
-        described["content"] = _content(name, code, response.media, response.shape, components)
+        described["content"] = _content(name, code, response.media, response.shape, schemas)
     return described | ({"headers": headers} if headers else {})
 
 
-def _problems(route: Route, components: Json) -> Iterator[tuple[str, Json]]:
+def _problems(route: Route, schemas: _Schemas) -> Iterator[tuple[str, Json]]:
     by_status = attrgetter("status")
     kinds = sorted(route.every_problem, key=by_status)
     for status, same in groupby(kinds, key=by_status):
-        yield str(status), _problem(list(same), route, components)
+        yield str(status), _problem(list(same), route, schemas)
 
 
-def _problem(kinds: Sequence[Kind], route: Route, components: Json) -> Json:
-    schemas = [
+def _problem(kinds: Sequence[Kind], route: Route, schemas: _Schemas) -> Json:
+    described_by = [
         {
-            "allOf": [_schema(SHAPES.get(kind, shapes.Problem), "serialization", components)],
+            "allOf": [schemas.of(SHAPES.get(kind, shapes.Problem), "serialization")],
             "properties": {"type": {"const": kind.uri}, "status": {"const": kind.status}},
         }
         for kind in kinds
@@ -187,7 +191,7 @@ def _problem(kinds: Sequence[Kind], route: Route, components: Json) -> Json:
         "description": "; or: ".join(kind.title for kind in kinds),
         "content": {
             "application/problem+json": {
-                "schema": schemas[0] if len(schemas) == 1 else {"oneOf": schemas},
+                "schema": described_by[0] if len(kinds) == 1 else {"oneOf": described_by},
                 "examples": {
                     kind.name: {"summary": kind.title, "value": _problem_example(kind, route)}
                     for kind in kinds
@@ -222,27 +226,49 @@ def _content(
     code: int | None,
     media: str,
     shape: Any,  # noqa: ANN401 - any type that pydantic knows
-    components: Json,
+    schemas: _Schemas,
 ) -> Json:
     """The body of a request (without a `code`) or of a response."""
-    schema = _schema(shape, "validation" if code is None else "serialization", components)
+    schema = schemas.of(shape, "validation" if code is None else "serialization")
     return {media: {"schema": schema, **operation_examples.of_body(name, code, schema)}}
 
 
-def _schema(
-    shape: Any,  # noqa: ANN401 - any type that pydantic knows
-    mode: Any,  # noqa: ANN401 - a literal of pydantic's
-    components: Json,
-    *,
-    inline: bool = False,
-) -> Json:
-    """The schema of a type. Named types go to `components`; with `inline`, not the type itself."""
-    schemas, definitions = TypeAdapter.json_schemas(
-        [(0, mode, TypeAdapter(shape))], ref_template=REF
-    )
-    components |= definitions.get("$defs", {})
-    schema: Json = schemas[(0, mode)]
-    if inline and "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return dict(components.pop(name))
-    return schema
+class _Schemas:
+    """The schemas of all that the routes take and answer.
+
+    They are generated together: one by one takes pydantic ten times as long.
+    """
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        wanted = list(dict.fromkeys(_shapes(routes)))
+        schemas, definitions = TypeAdapter.json_schemas(
+            [(nth, mode, TypeAdapter(shape)) for nth, (shape, mode) in enumerate(wanted)],
+            ref_template=REF,
+        )
+        self._of = {each: schemas[nth, each[1]] for nth, each in enumerate(wanted)}
+        self.components: Json = definitions["$defs"]
+        """Those of the types that have a name."""
+        self._taken: dict[str, Json] = {}
+
+    def of(self, shape: Shape, mode: JsonSchemaMode) -> Json:
+        """The schema of a type."""
+        return self._of[shape, mode]
+
+    def taken(self, model: type[BaseModel]) -> Json:
+        """A copy of a model's own schema, which is no component then."""
+        name = self.of(model, "validation")["$ref"].rpartition("/")[2]
+        if name not in self._taken:
+            self._taken[name] = self.components.pop(name)
+        return deepcopy(self._taken[name])
+
+
+def _shapes(routes: Sequence[Route]) -> Iterator[tuple[Shape, JsonSchemaMode]]:
+    """Every type that the document describes, and whether it comes in or goes out."""
+    yield from ((shape, "serialization") for shape in (shapes.Problem, *SHAPES.values()))
+    for route in routes:
+        for taken in (route.path_parameters, route.query, route.body):
+            if taken is not None:
+                yield taken, "validation"
+        for response in route.responses.values():
+            if response.shape is not None:
+                yield response.shape, "serialization"

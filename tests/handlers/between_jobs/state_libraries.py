@@ -149,12 +149,6 @@ def asyncio_state(data: Any) -> Any:
 def seed(data: Any) -> Any:
     """Seed a generator if asked to, in one of several ways; its next values."""
     given, count = data["seed"], range(data["count"])
-    if data["kind"] == "numpy":
-        import numpy  # noqa: ICN001 - optional
-
-        if given is not None:
-            numpy.random.seed(given)
-        return [float(numpy.random.random()) for _ in count]
     if given is not None and data["kind"] == "random":
         random.seed(given)
     elif given is not None:

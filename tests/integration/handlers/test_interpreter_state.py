@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
 
 from tests.integration.handlers.test_process_state import check
-from tests.support.nodes import Node
+from tests.support.handlers.folders import serving
+from tests.support.nodes import HANDLERS, Node
 
 STATES = [
     "warnings ignored",
@@ -63,6 +65,32 @@ LOGGING = [
 ]
 ASYNCIO = ["no event loop", "another event loop", "a closed event loop", "a policy", "a run"]
 SEEDS = ["random", "random state", *(["numpy"] if find_spec("numpy") else [])]
+NUMPY = """
+    import numpy
+    from scheduler import handler
+
+    @handler("seed")
+    def seed(data):
+        if data["seed"] is not None:
+            numpy.random.seed(data["seed"])
+        return [float(numpy.random.random()) for _ in range(data["count"])]
+"""
+
+
+@pytest.fixture(scope="module")
+def with_numpy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node of its own: each other one would import numpy for nothing, which takes long."""
+    handlers = {"seed.py": NUMPY, "trials.py": (HANDLERS / "trials.py").read_text()}
+    with serving(tmp_path_factory.mktemp("numpy"), handlers, NODE__WORKERS=1) as node:
+        yield node
+
+
+@pytest.fixture
+async def seeding(request: pytest.FixtureRequest, kind: str) -> Node:
+    """A node with this generator, and with a process that has run no job."""
+    node: Node = request.getfixturevalue("with_numpy" if kind == "numpy" else "single")
+    await node.outcome("crash", 0)
+    return node
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -92,19 +120,19 @@ async def test_async_jobs_do_not_take_the_event_loop_from_plain_ones(fresh: Node
 
 
 @pytest.mark.parametrize("kind", SEEDS)
-async def test_a_seed_is_for_the_job_that_sets_it(fresh: Node, kind: str) -> None:
+async def test_a_seed_is_for_the_job_that_sets_it(seeding: Node, kind: str) -> None:
     """Else the next user's tokens and samples are known in advance."""
-    known = await values(fresh, kind, seed=42, count=100)
-    assert await values(fresh, kind, seed=42) == known[:5], "a seed must work within its job"
-    assert not set(await values(fresh, kind)) & set(known)
+    known = await values(seeding, kind, seed=42, count=100)
+    assert await values(seeding, kind, seed=42) == known[:5], "a seed must work within its job"
+    assert not set(await values(seeding, kind)) & set(known)
 
 
 @pytest.mark.parametrize("kind", SEEDS)
-async def test_random_numbers_do_not_repeat_from_job_to_job(fresh: Node, kind: str) -> None:
+async def test_random_numbers_do_not_repeat_from_job_to_job(seeding: Node, kind: str) -> None:
     """Restoring the state of a generator would give each job the same numbers."""
-    found = [each for _ in range(3) for each in await values(fresh, kind)]
-    await fresh.outcome("crash", 0)
-    found += [each for _ in range(2) for each in await values(fresh, kind)]
+    found = [each for _ in range(3) for each in await values(seeding, kind)]
+    await seeding.outcome("crash", 0)
+    found += [each for _ in range(2) for each in await values(seeding, kind)]
     assert len(set(found)) == len(found)
 
 

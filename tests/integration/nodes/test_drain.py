@@ -116,7 +116,7 @@ class Load:
             self.accepted.append(answer)
         elif status != 503 or name not in {before, self.restarting}:
             self.strange.append(answer)
-        await asyncio.sleep(0.1)  # else there would be too many jobs to wait for
+        await asyncio.sleep(0.3)  # else more jobs would wait with each restart
 
     def _names(self, first: int) -> Iterator[str]:
         names = cycle(self._nodes)

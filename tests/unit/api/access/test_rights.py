@@ -173,7 +173,10 @@ async def a_town(
     jobs = parts.access.job_tokens
     assert jobs is not None
     async with background(
-        looks=parts.looks.run(), tokens=parts.access.tokens.run(), jobs=jobs.run()
+        looks=parts.looks.run(),
+        changes=parts.change_feed.run(),  # without it, a stream begins after two seconds
+        tokens=parts.access.tokens.run(),
+        jobs=jobs.run(),
     ):
         client = await aiohttp_client(parts.app)
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
