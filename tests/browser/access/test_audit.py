@@ -108,6 +108,7 @@ def test_nobody_else_is_offered_it(visitor: Visit, admin: Client) -> None:
     log_in(page, token(admin, "operator", "*").token)
     expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
     links = page.get_by_role("navigation", name="Pages").get_by_role("link")
-    expect(links).to_have_text(["overview", "jobs", "schedules", "nodes", "handlers", "pauses", "API"])
+    pages = ["overview", "jobs", "schedules", "nodes", "handlers", "pauses", "API"]
+    expect(links).to_have_text(pages)
     visitor.open("audit")
     expect(page.get_by_role("alert")).to_contain_text("this needs the role admin")
