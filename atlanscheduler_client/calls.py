@@ -165,6 +165,7 @@ def rerun(
     start_within: timedelta | float | Kept | None,
     max_attempts: int | Kept | None,
     needs: Collection[str] | Kept = KEPT,
+    unique: Unique | str | None = None,
     key: str | None,
 ) -> Call[Job]:
     """Run a job again."""
@@ -181,6 +182,7 @@ def rerun(
         "parent": running_job(),
         "run_at": run_at and run_at.isoformat(),
         "delay_s": _seconds(delay),
+        "unique": _unique(unique),
     }
     body = {name: value for name, value in instead.items() if value is not KEPT}
     body |= {name: value for name, value in given.items() if value is not None}

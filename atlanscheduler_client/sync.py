@@ -208,11 +208,12 @@ class Client:
         start_within: timedelta | float | Kept | None = KEPT,
         max_attempts: int | Kept | None = KEPT,
         needs: Collection[str] | Kept = KEPT,
+        unique: Unique | str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
         """Run a job again that is over, as a new job, which is returned; the old one stays.
 
-        What is not given here it has like the old one, but for its time.
+        What is not given here it has like the old one, but for its time and its unique key.
 
         Raises:
             JobNotOver: it is queued, runs or is still to be undone.
@@ -229,6 +230,7 @@ class Client:
                 start_within=start_within,
                 max_attempts=max_attempts,
                 needs=needs,
+                unique=unique,
                 key=idempotency_key,
             )
         )
