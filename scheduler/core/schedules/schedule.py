@@ -27,6 +27,7 @@ JITTER_MAX_S: Final = 3600
 EVERY_MAX_S: Final = 366 * 86_400
 EVERY_MIN_S: Final = 60
 """The shortest interval of a user; operators may have shorter ones."""
+FAILURES_MAX: Final = 100
 NEXT_SHOWN: Final = 5
 RECENT_SHOWN: Final = 10
 NO_DATA: Final = JsonText("null")
@@ -87,6 +88,8 @@ class Plan:
     overlap: Overlap = Overlap.SKIP
     paused: bool = False
     note: str | None = None
+    pause_after_failures: int | None = None
+    """It is paused once so many of its jobs in a row have failed; None: never."""
     priority: int = 0
     max_attempts: int | None = None
 
