@@ -32,6 +32,9 @@ NEXT_SHOWN: Final = 5
 RECENT_SHOWN: Final = 10
 NO_DATA: Final = JsonText("null")
 A_MILLISECOND: Final = timedelta(milliseconds=1)
+NOTE_CHARS_MAX: Final = 500
+PAUSED: Final = "paused"
+"""How the notes begin that the scheduler writes where it pauses a schedule by itself."""
 HISTORY_KEPT: Final = 100
 """How many occurrences of a schedule are remembered."""
 
@@ -159,3 +162,15 @@ class Occurrence:
     """Whether its job waits until the earlier ones of the schedule are over."""
     job_status: Status | None = None
     """Where its job stands now; None where there is none any more."""
+
+
+def paused_note(why: str, note: str | None) -> str:
+    """The note of a schedule that is paused by itself: why, and in a further line what it was."""
+    return "\n".join(filter(None, (why, note)))[:NOTE_CHARS_MAX]
+
+
+def resumed_note(note: str | None) -> str | None:
+    """The note of a schedule that is resumed, without why it was paused."""
+    if note is None or not note.startswith(PAUSED):
+        return note
+    return note.partition("\n")[2] or None

@@ -263,7 +263,7 @@ async def test_a_schedule_whose_jobs_keep_failing_is_paused(node: Node) -> None:
     """At its next time, and its note says so; who sets it again begins anew."""
     store = cast("Store", node.store)
     error = Failure(kind=FailureKind.EXCEPTION, message="no")
-    await node.put(pause_after_failures=2)
+    await node.put(pause_after_failures=2, note="sales")
     for number in range(1, 4):
         await node.pass_()
         assert len(node.jobs) == min(number, 2)
@@ -273,7 +273,7 @@ async def test_a_schedule_whose_jobs_keep_failing_is_paused(node: Node) -> None:
 
     found = (await node.store.schedules.standing(KEY)).schedule
     assert found is not None
-    assert (found.plan.paused, found.plan.note) == (True, "paused after 2 failures in a row")
+    assert (found.plan.paused, found.plan.note) == (True, "paused after 2 failures in a row\nsales")
 
     again = replace(found, plan=replace(found.plan, paused=False), changed_at=node.clock.now())
     await node.store.schedules.put(

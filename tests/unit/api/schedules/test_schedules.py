@@ -335,3 +335,15 @@ async def test_the_times_of_an_interval_are_shifted(api: Api) -> None:
     assert (shown["phase_s"], shown["pause_after_failures"]) == (300, 3)
     found = (await preview(api, every_s=3600, phase_s=300)).json
     assert found["explained"] == "Every 3600 seconds, counted from 1970 on in UTC, shifted by 300"
+
+
+@pytest.mark.parametrize(
+    ("note", "resumed"),
+    [("paused after 3 failures in a row\nsales", "sales"), ("paused by me", None), ("a", "a")],
+)
+async def test_a_schedule_that_is_resumed_does_not_say_why_it_was_paused(
+    api: Api, note: str, resumed: str | None
+) -> None:
+    """What its user wrote stays."""
+    assert (await put(api, **HOURLY, paused=True, note=note)).json["note"] == note
+    assert (await put(api, **HOURLY, note=note)).json["note"] == resumed
