@@ -320,6 +320,7 @@ def set_schedule(new: NewSchedule) -> Call[Schedule]:
         "hook": new.hook,
         "cron": new.cron,
         "every_s": _seconds(new.every),
+        "phase_s": _seconds(new.phase),
         "timezone": new.timezone,
         "start_at": new.start_at and new.start_at.isoformat(),
         "end_at": new.end_at and new.end_at.isoformat(),
@@ -329,6 +330,7 @@ def set_schedule(new: NewSchedule) -> Call[Schedule]:
         "overlap": str(new.overlap),
         "paused": new.paused,
         "note": new.note,
+        "pause_after_failures": new.pause_after_failures,
         "priority": new.priority,
         "max_attempts": new.max_attempts,
     }
@@ -384,6 +386,7 @@ def preview_schedule(
     *,
     cron: str | None,
     every: timedelta | float | None,
+    phase: timedelta | float = 0.0,
     timezone: str,
     start_at: datetime | None,
     count: int,
@@ -392,6 +395,7 @@ def preview_schedule(
     order = {
         "cron": cron,
         "every_s": _seconds(every),
+        "phase_s": _seconds(phase),
         "timezone": timezone,
         "start_at": start_at and start_at.isoformat(),
         "count": count,

@@ -129,7 +129,7 @@ def deleted_schedule_of(document: Document) -> DeletedSchedule:
 
 
 def _schedule_fields(document: Document) -> dict[str, Any]:
-    fields = {name: document[name] for name in Schedule.__slots__}
+    fields = {name: document[name] for name in Schedule.__slots__ if name in document}
     times = ("start_at", "end_at", "created_at", "changed_at")
     return (
         fields

@@ -231,6 +231,8 @@ class NewSchedule:
     """A cron expression of five fields, or `@daily` and its like; or else `every`."""
     every: timedelta | float | None = None
     """From one time to the next (a float: seconds), counted from 1970 on."""
+    phase: timedelta | float = 0.0
+    """By how much these times are shifted (a float: seconds)."""
     timezone: str = "UTC"
     """Whose clocks `cron` means."""
     start_at: datetime | None = None
@@ -246,6 +248,8 @@ class NewSchedule:
     over."""
     paused: bool = False
     note: str | None = None
+    pause_after_failures: int | None = None
+    """It is paused once so many of its jobs in a row have failed; None: never."""
     priority: int = 0
     max_attempts: int | None = None
 
@@ -295,6 +299,10 @@ class Schedule:
     """The next five; none while it is paused."""
     recent: Sequence[Occurrence]
     """The last ten, newest first; none in lists."""
+    phase_s: int = 0
+    """By how many seconds its times are shifted, where it has `every_s`."""
+    pause_after_failures: int | None = None
+    """It is paused once so many of its jobs in a row have failed; None: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

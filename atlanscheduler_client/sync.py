@@ -386,6 +386,7 @@ class Client:
         *,
         cron: str | None = None,
         every: timedelta | float | None = None,
+        phase: timedelta | float = 0.0,
         timezone: str = "UTC",
         start_at: datetime | None = None,
         count: int = 5,
@@ -393,7 +394,12 @@ class Client:
         """When a schedule would make its next jobs; nothing is stored."""
         return self._ask(
             calls.preview_schedule(
-                cron=cron, every=every, timezone=timezone, start_at=start_at, count=count
+                cron=cron,
+                every=every,
+                phase=phase,
+                timezone=timezone,
+                start_at=start_at,
+                count=count,
             )
         )
 

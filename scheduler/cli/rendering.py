@@ -173,6 +173,9 @@ def schedule(found: Schedule) -> Table:
             "jitter": _seconds(found.jitter_s) if found.jitter_s else None,
             "priority": f"{found.priority:+} s" if found.priority else None,
             "at most": counted(found.max_attempts, "attempt") if found.max_attempts else None,
+            "pauses": f"after {counted(found.pause_after_failures, 'failure')} in a row"
+            if found.pause_after_failures
+            else None,
             "note": found.note,
             "set by": found.set_by,
             "next": "\n".join(f"{_at(each)}" for each in found.next) or next_run(found),
@@ -203,7 +206,8 @@ def preview(found: Preview) -> Table:
 
 def _when(found: Schedule) -> str:
     if found.cron is None:
-        return f"every {duration(timedelta(seconds=found.every_s or 0))}"
+        shifted = f", {duration(timedelta(seconds=found.phase_s))} later" if found.phase_s else ""
+        return f"every {duration(timedelta(seconds=found.every_s or 0))}{shifted}"
     return f"{found.cron} {found.timezone}"
 
 

@@ -226,6 +226,7 @@ def schedule(row: Row) -> Schedule:
             timing=Timing(
                 cron=row["cron"],
                 every_s=row["every_s"],
+                phase_s=row["phase_s"],
                 timezone=row["timezone"],
                 start_at=_maybe_instant(row["start_at"]),
                 end_at=_maybe_instant(row["end_at"]),
@@ -239,6 +240,7 @@ def schedule(row: Row) -> Schedule:
             overlap=Overlap(row["overlap"]),
             paused=bool(row["paused"]),
             note=row["note"],
+            pause_after_failures=row["pause_after_failures"],
             priority=row["priority"],
             max_attempts=row["max_attempts"],
         ),

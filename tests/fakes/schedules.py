@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
 
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import Hold, HoldReason, Job, NewJob, Status, WaitingJob
@@ -211,6 +212,20 @@ class MemorySchedules:
             there, plan=plan, next_at=None, revision=there.revision + 1
         )
         return True
+
+    async def failures_in_a_row(self, schedule: Schedule, *, count_max: int) -> int:
+        self._answer()
+        ended = [
+            (row.job.scheduled_for, row.job.status)
+            for row in self._rows.values()
+            if (row.job.uid, row.job.schedule) == schedule.key
+            and row.job.status in {Status.SUCCESSFUL, Status.TERMINATED}
+            and row.job.scheduled_for is not None
+            and row.job.scheduled_for >= schedule.changed_at
+        ]
+        newest_first = (status for _, status in sorted(ended, reverse=True))
+        failed = takewhile(lambda status: status is Status.TERMINATED, newest_first)
+        return len(list(islice(failed, count_max)))
 
     async def let_go(self, *, limit: int) -> Sequence[WaitingJob]:
         self._answer()

@@ -187,6 +187,7 @@ class Schedule(Shape):
     hook: str | None
     cron: Annotated[str | None, Field(description="null where it has `every_s`")]
     every_s: Annotated[int | None, Field(description="null where it has `cron`")]
+    phase_s: Annotated[int, Field(description="seconds by which its times are shifted")]
     timezone: Annotated[str, Field(description="the zone whose clocks `cron` means")]
     start_at: Instant | None
     end_at: Instant | None
@@ -196,6 +197,9 @@ class Schedule(Shape):
     overlap: Overlap
     paused: bool
     note: str | None
+    pause_after_failures: Annotated[
+        int | None, Field(description="failures in a row that pause it; null: none do")
+    ]
     priority: int
     max_attempts: int | None
     set_by: Annotated[str | None, Field(description="who set it last; null without `[auth]`")]

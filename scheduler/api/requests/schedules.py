@@ -41,6 +41,7 @@ from scheduler.core.schedules.schedule import (
     CATCHUP_MAX_S,
     CATCHUP_S,
     EVERY_MAX_S,
+    FAILURES_MAX,
     JITTER_MAX_S,
     Misfire,
     Overlap,
@@ -123,6 +124,14 @@ EveryS = Annotated[
         f"{EVERY_MAX_S}, for operators from 1; not together with cron"
     ),
 ]
+PhaseS = Annotated[
+    Annotated[int, Field(ge=0, lt=EVERY_MAX_S)],
+    BeforeValidator(whole),
+    Field(
+        description="seconds by which the times of every_s are shifted, a whole number, 0 or more "
+        "and less than every_s"
+    ),
+]
 Timezone = Annotated[
     Annotated[str, StringConstraints(max_length=100), AfterValidator(_zone)],
     Field(description="the name of a time zone (IANA), such as Europe/Berlin"),
@@ -154,6 +163,7 @@ class ScheduleOrder(Body):
     ] = None
     cron: CronText = None
     every_s: EveryS = None
+    phase_s: PhaseS = 0
     timezone: Timezone = "UTC"
     start_at: StartAt = None
     end_at: Annotated[
@@ -199,6 +209,14 @@ class ScheduleOrder(Body):
     ] = Overlap.SKIP
     paused: Annotated[bool, Field(description="true or false: whether nothing occurs")] = False
     note: Reason = None
+    pause_after_failures: Annotated[
+        Annotated[int, Field(ge=1, le=FAILURES_MAX)] | None,
+        BeforeValidator(whole),
+        Field(
+            description=f"1 to {FAILURES_MAX}, or null: it is paused once so many of its jobs in a "
+            "row have failed"
+        ),
+    ] = None
     priority: Priority = 0
     max_attempts: MaxAttempts = None
 
@@ -219,6 +237,7 @@ class ScheduleOrder(Body):
             overlap=self.overlap,
             paused=self.paused,
             note=self.note,
+            pause_after_failures=self.pause_after_failures,
             priority=self.priority,
             max_attempts=self.max_attempts,
         )
@@ -229,6 +248,7 @@ class PreviewOrder(Body):
 
     cron: CronText = None
     every_s: EveryS = None
+    phase_s: PhaseS = 0
     timezone: Timezone = "UTC"
     start_at: StartAt = None
     count: Annotated[
@@ -303,15 +323,19 @@ def timing(
     """When the occurrences of a schedule are.
 
     Raises:
-        Invalid: it has both of cron and every_s, or none.
+        Invalid: it has both of cron and every_s, or none; or a phase that fits no interval.
     """
     given = [name for name in ("cron", "every_s") if getattr(order, name) is not None]
     if len(given) != 1:
         why = "both are given" if given else "neither is given"
         raise refusal([Flaw(f"/{name}", f"{why}; {EITHER}") for name in ("cron", "every_s")])
+    if order.phase_s and order.phase_s >= (order.every_s or 0):
+        why = f"got {order.phase_s}; allowed: less than every_s, and only with it"
+        raise refusal([Flaw("/phase_s", why)])
     return Timing(
         cron=order.cron,
         every_s=order.every_s,
+        phase_s=order.phase_s,
         timezone=order.timezone,
         start_at=start_at,
         end_at=end_at,

@@ -59,6 +59,16 @@ Every = Annotated[
     timedelta | None,
     typer.Option(parser=duration, metavar="10m", help="When: every so long, instead of --cron."),
 ]
+Phase = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=duration, metavar="5m", help="By how much the times of --every are shifted."
+    ),
+]
+Failures = Annotated[
+    int | None,
+    typer.Option(min=1, max=100, metavar="N", help="Pause it after so many failures in a row."),
+]
 Zone = Annotated[
     str, typer.Option(metavar="Europe/Berlin", help="The time zone whose clocks --cron means.")
 ]
@@ -106,6 +116,7 @@ def set_schedule(  # noqa: PLR0917 - typer calls it by name
     data: Data = "null",
     cron: Cron = None,
     every: Every = None,
+    phase: Phase = None,
     zone: Zone = "UTC",
     start_at: StartAt = None,
     end_at: EndAt = None,
@@ -114,6 +125,7 @@ def set_schedule(  # noqa: PLR0917 - typer calls it by name
     catchup: Catchup = None,
     overlap: OnOverlap = Overlap.SKIP,
     note: Note = None,
+    pause_after_failures: Failures = None,
     hook: Hook = None,
     priority: HeadStart = 0,
     max_attempts: MaxAttempts = None,
@@ -133,6 +145,7 @@ def set_schedule(  # noqa: PLR0917 - typer calls it by name
         hook=hook,
         cron=cron,
         every=every,
+        phase=phase or 0.0,
         timezone=zone,
         start_at=start_at,
         end_at=end_at,
@@ -142,6 +155,7 @@ def set_schedule(  # noqa: PLR0917 - typer calls it by name
         overlap=overlap,
         paused=paused,
         note=note,
+        pause_after_failures=pause_after_failures,
         priority=priority,
         max_attempts=max_attempts,
     )
@@ -262,6 +276,7 @@ def backfill(
 def preview(
     cron: Cron = None,
     every: Every = None,
+    phase: Phase = None,
     zone: Zone = "UTC",
     start_at: StartAt = None,
     count: Annotated[int, typer.Option(min=1, max=100, help="How many times.")] = 5,
@@ -274,7 +289,12 @@ def preview(
     _require_one(cron, every)
     with Client(url, token=token) as client:
         found = client.preview_schedule(
-            cron=cron, every=every, timezone=zone, start_at=start_at, count=count
+            cron=cron,
+            every=every,
+            phase=phase or 0.0,
+            timezone=zone,
+            start_at=start_at,
+            count=count,
         )
     if as_json:
         print_json(found)

@@ -142,6 +142,14 @@ class ScheduleStore(Protocol):
         """Pause a schedule, unless it has changed since it was read; whether that was done."""
         ...
 
+    async def failures_in_a_row(self, schedule: Schedule, *, count_max: int) -> int:
+        """How many of its last ended jobs failed, one after the other, counted up to a limit.
+
+        Those that were aborted are left out, and those for times before it was set last: who
+        resumes a schedule begins anew.
+        """
+        ...
+
     async def let_go(self, *, limit: int) -> Sequence[WaitingJob]:
         """Let jobs wait for a worker that waited until earlier ones of their schedules are over.
 

@@ -70,7 +70,7 @@ def due(schedule: Schedule, now: datetime) -> Due:
     if plan.misfire is Misfire.ALL:
         made = [each for each in found if now - schedule.due_at(each) <= limit][-MADE_UP_MAX:]
     else:
-        late_max = limit
+        late_max = ON_TIME if plan.misfire is Misfire.SKIP else limit
         made = [each for each in found[-1:] if now - schedule.due_at(each) <= late_max]
     cursor = found[-1] if found else max(schedule.cursor, oldest)
     before = takewhile(lambda each: each <= cursor, schedule.after(schedule.cursor))

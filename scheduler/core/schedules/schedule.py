@@ -27,10 +27,14 @@ JITTER_MAX_S: Final = 3600
 EVERY_MAX_S: Final = 366 * 86_400
 EVERY_MIN_S: Final = 60
 """The shortest interval of a user; operators may have shorter ones."""
+FAILURES_MAX: Final = 100
 NEXT_SHOWN: Final = 5
 RECENT_SHOWN: Final = 10
 NO_DATA: Final = JsonText("null")
 A_MILLISECOND: Final = timedelta(milliseconds=1)
+NOTE_CHARS_MAX: Final = 500
+PAUSED: Final = "paused"
+"""How the notes begin that the scheduler writes where it pauses a schedule by itself."""
 HISTORY_KEPT: Final = 100
 """How many occurrences of a schedule are remembered."""
 
@@ -87,6 +91,8 @@ class Plan:
     overlap: Overlap = Overlap.SKIP
     paused: bool = False
     note: str | None = None
+    pause_after_failures: int | None = None
+    """It is paused once so many of its jobs in a row have failed; None: never."""
     priority: int = 0
     max_attempts: int | None = None
 
@@ -156,3 +162,15 @@ class Occurrence:
     """Whether its job waits until the earlier ones of the schedule are over."""
     job_status: Status | None = None
     """Where its job stands now; None where there is none any more."""
+
+
+def paused_note(why: str, note: str | None) -> str:
+    """The note of a schedule that is paused by itself: why, and in a further line what it was."""
+    return "\n".join(filter(None, (why, note)))[:NOTE_CHARS_MAX]
+
+
+def resumed_note(note: str | None) -> str | None:
+    """The note of a schedule that is resumed, without why it was paused."""
+    if note is None or not note.startswith(PAUSED):
+        return note
+    return note.partition("\n")[2] or None

@@ -27,6 +27,8 @@ class Timing:
 
     cron: str | None = None
     every_s: int | None = None
+    phase_s: int = 0
+    """By how much the times of an interval are shifted; less than the interval."""
     timezone: str = "UTC"
     start_at: datetime | None = None
     """No occurrence before this time."""
@@ -43,11 +45,12 @@ class Timing:
     def _all_after(self, instant: datetime) -> Iterator[datetime]:
         if self.cron is not None:
             return wall_clock.instants(parsed(self.cron), zone(self.timezone), after=instant)
-        return _multiples(timedelta(seconds=self.every_s or 1), instant)
+        begin = EPOCH + timedelta(seconds=self.phase_s)
+        return _multiples(timedelta(seconds=self.every_s or 1), begin, instant)
 
 
-def _multiples(step: timedelta, instant: datetime) -> Iterator[datetime]:
-    number = (instant - EPOCH) // step + 1
+def _multiples(step: timedelta, begin: datetime, instant: datetime) -> Iterator[datetime]:
+    number = (instant - begin) // step + 1
     while True:
-        yield EPOCH + number * step
+        yield begin + number * step
         number += 1

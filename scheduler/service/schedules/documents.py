@@ -39,6 +39,7 @@ def schedule_document(shown: Shown) -> Document:
         "hook": plan.hook,
         "cron": timing.cron,
         "every_s": timing.every_s,
+        "phase_s": timing.phase_s,
         "timezone": timing.timezone,
         "start_at": timing.start_at and instant(timing.start_at),
         "end_at": timing.end_at and instant(timing.end_at),
@@ -48,6 +49,7 @@ def schedule_document(shown: Shown) -> Document:
         "overlap": plan.overlap,
         "paused": plan.paused,
         "note": plan.note,
+        "pause_after_failures": plan.pause_after_failures,
         "priority": plan.priority,
         "max_attempts": plan.max_attempts,
         "set_by": schedule.set_by,
@@ -94,7 +96,8 @@ def preview_document(timing: Timing, times: Sequence[datetime]) -> Document:
 def _explained(timing: Timing) -> str:
     if timing.cron is not None:
         return parsed(timing.cron).explained
-    return f"Every {timing.every_s} seconds, counted from 1970 on in UTC"
+    shifted = f", shifted by {timing.phase_s}" if timing.phase_s else ""
+    return f"Every {timing.every_s} seconds, counted from 1970 on in UTC{shifted}"
 
 
 def _notes(timing: Timing) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from scheduler.basics.counted import counted
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.access.principal import JOB, Grant, Principal, Right, may
 from scheduler.core.access.token import Token
@@ -29,7 +30,14 @@ from scheduler.core.ports.schedule_store import Firing, Made, Standing
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import Quota, Quotas, queue_limits
 from scheduler.core.schedules.firing import Due, Verdict, due, verdicts
-from scheduler.core.schedules.schedule import Occurrence, Overlap, Schedule, SkipReason
+from scheduler.core.schedules.schedule import (
+    PAUSED,
+    Occurrence,
+    Overlap,
+    Schedule,
+    SkipReason,
+    paused_note,
+)
 
 TRIES: Final = 3
 """Of a firing whose user's other jobs take the room of his quota meanwhile."""
@@ -71,9 +79,11 @@ class Firings:
         schedule = standing.schedule
         if schedule is None:
             return False
-        if (note := await self._lost_right(schedule, standing.now)) is not None:
+        note = await self._lost_right(schedule, standing.now) or await self._failing(schedule)
+        if note is not None:
             log.warning("a schedule is paused", schedule=str(schedule.key), reason=note)
-            return await self._store.schedules.pause(schedule, note=note)
+            whole = paused_note(note, schedule.plan.note)
+            return await self._store.schedules.pause(schedule, note=whole)
         found = due(schedule, standing.now)
         room: int | None = None
         for last in (*[False] * TRIES, True):
@@ -174,7 +184,15 @@ class Firings:
             return None
         found = await self._store.tokens.find([schedule.token_id])
         why = lost_right(found[0] if found else None, schedule.key.uid, now)
-        return why and f"paused, since {schedule.set_by!r}, who set it, {why}"
+        return why and f"{PAUSED}, since {schedule.set_by!r}, who set it, {why}"
+
+    async def _failing(self, schedule: Schedule) -> str | None:
+        """Why a schedule whose jobs keep failing makes no further ones; None where it does."""
+        most = schedule.plan.pause_after_failures
+        if most is None:
+            return None
+        failures = await self._store.schedules.failures_in_a_row(schedule, count_max=most)
+        return None if failures < most else f"{PAUSED} after {counted(most, 'failure')} in a row"
 
 
 def lost_right(token: Token | None, uid: str, now: datetime) -> str | None:

@@ -29,6 +29,7 @@ from scheduler.core.schedules.firing import Verdict, verdicts
 from scheduler.core.schedules.schedule import (
     EVERY_MIN_S,
     NEXT_SHOWN,
+    PAUSED,
     RECENT_SHOWN,
     Occurrence,
     Overlap,
@@ -36,6 +37,8 @@ from scheduler.core.schedules.schedule import (
     Schedule,
     ScheduleKey,
     SkipReason,
+    paused_note,
+    resumed_note,
 )
 from scheduler.core.schedules.timing import AN_INSTANT, Timing
 from scheduler.core.tasks import Tasks
@@ -55,7 +58,7 @@ WEEK_SCHEDULES_MAX: Final = 50
 A_SECOND_MS: Final = 1000
 DELETED: Final = "its schedule was deleted"
 """Why a job is aborted with its schedule."""
-DELETING: Final = "paused, since it was to be deleted with its jobs; delete it again"
+DELETING: Final = f"{PAUSED}, since it was to be deleted with its jobs; delete it again"
 """The note of a schedule while its jobs are aborted."""
 
 
@@ -181,6 +184,8 @@ class ScheduleService:
             and not before.plan.paused
             and before.plan.jitter_s == plan.jitter_s
         )
+        if before is not None and before.plan.paused and not plan.paused:
+            plan = replace(plan, note=resumed_note(plan.note))
         options = self._tasks.get(plan.task)
         schedule = Schedule(
             key=key,
@@ -239,7 +244,8 @@ class ScheduleService:
             schedule = (await self._store.schedules.standing(key)).schedule
             if schedule is None:
                 raise _no_such(key)
-            if schedule.plan.paused or await self._store.schedules.pause(schedule, note=DELETING):
+            note = paused_note(DELETING, schedule.plan.note)
+            if schedule.plan.paused or await self._store.schedules.pause(schedule, note=note):
                 return schedule
         raise _contended()
 

@@ -169,6 +169,13 @@ class SqlSchedules:
         uid, name = schedule.key
         return bool(await self._fetch("pause_schedule", uid, name, schedule.revision, note))
 
+    async def failures_in_a_row(self, schedule: Schedule, *, count_max: int) -> int:
+        """See `ScheduleStore`."""
+        uid, name = schedule.key
+        since = arguments.milliseconds(schedule.changed_at)
+        (row,) = await self._fetch("failures_in_a_row", uid, name, since, count_max)
+        return int(row["failures"])
+
     async def let_go(self, *, limit: int) -> Sequence[WaitingJob]:
         """See `ScheduleStore`."""
         return [rows.waiting_job(row) for row in await self._fetch("let_go_overlapping", limit)]

@@ -9,6 +9,8 @@ UPDATE schedules
        hook = (SELECT it ->> 'hook' FROM given),
        cron = (SELECT it ->> 'cron' FROM given),
        every_s = (SELECT CAST(it ->> 'every_s' AS bigint) FROM given),
+       phase_s = (SELECT CAST(it ->> 'phase_s' AS bigint) FROM given),
+       pause_after_failures = (SELECT CAST(it ->> 'pause_after_failures' AS integer) FROM given),
        timezone = (SELECT it ->> 'timezone' FROM given),
        start_at = (SELECT CAST(it ->> 'start_at' AS bigint) FROM given),
        end_at = (SELECT CAST(it ->> 'end_at' AS bigint) FROM given),

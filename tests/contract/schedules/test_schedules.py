@@ -11,7 +11,7 @@ import pytest
 from scheduler.core.access.audit import Action, AuditFilter
 from scheduler.core.access.principal import Grant, Principal, Role
 from scheduler.core.errors import QuotaExceeded
-from scheduler.core.job import Cleanup, Hold, HoldReason, Job, Status
+from scheduler.core.job import Cleanup, Failure, FailureKind, Hold, HoldReason, Job, Status
 from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import Quota
@@ -30,6 +30,7 @@ from tests.contract.schedules.making import KEY, firing, hours, plan, schedule
 from tests.support.stores import AT, abort, claimed, end, ids_waiting, known, later, new, node
 
 TOKEN_ID = "t1"  # noqa: S105 - no secret
+FAILED = Failure(kind=FailureKind.EXCEPTION, message="no")
 OTHER = ScheduleKey("u2", "nightly")
 EVERYTHING = plan(
     timing=Timing(
@@ -45,6 +46,7 @@ EVERYTHING = plan(
     catchup_s=60.0,
     overlap=Overlap.REPLACE,
     note="a report",
+    pause_after_failures=3,
     priority=60,
     max_attempts=3,
 )
@@ -141,11 +143,12 @@ async def test_the_jobs_of_a_schedule_that_can_be_aborted_are_found(store: Store
     await claimed(store, second.id)
     await abort(store, third.id)
 
-    async def left(**up_to: str) -> list[str]:
-        return list(await store.unfinished("u1", schedule="nightly", limit=10, **up_to))
+    async def left(last_id: str | None = None) -> list[str]:
+        found = store.unfinished("u1", schedule="nightly", last_id=last_id, limit=10)
+        return list(await found)
 
     assert await left() == sorted([first.id, second.id])
-    assert await left(last_id=min(first.id, second.id)) == [min(first.id, second.id)]
+    assert await left(min(first.id, second.id)) == [min(first.id, second.id)]
     assert await store.unfinished("u2", schedule="nightly", limit=10) == []
 
 
@@ -346,6 +349,32 @@ async def test_a_schedule_is_paused_unless_it_has_changed(store: Store) -> None:
 
     paused = await found(store)
     assert (paused.plan.paused, paused.plan.note, paused.next_at) == (True, "why", None)
+
+
+async def test_failures_in_a_row_are_those_since_the_schedule_was_set(store: Store) -> None:
+    """The last ones, up to the last success; aborts and what has not ended say nothing."""
+    await put(store, schedule(changed_at=hours(2)))
+    await put(store, schedule(key=ScheduleKey("u1", "other"), id="s2"))
+
+    async def failures(count_max: int = 9) -> int:
+        return await store.schedules.failures_in_a_row(await found(store), count_max=count_max)
+
+    async def ended(hour: int, status: Status) -> None:
+        (job,) = await fired(store, hours(hour))
+        error = None if status is Status.SUCCESSFUL else FAILED
+        await store.settle([end(await claimed(store, job.id), status, error=error)])
+
+    await ended(1, Status.TERMINATED)
+    assert await failures() == 0, "that was before"
+    await ended(2, Status.TERMINATED)
+    await ended(3, Status.SUCCESSFUL)
+    await ended(4, Status.TERMINATED)
+    (aborted,) = await fired(store, hours(5))
+    await abort(store, aborted.id)
+    assert await failures() == 1
+    await ended(6, Status.TERMINATED)
+    await fired(store, hours(7))
+    assert (await failures(), await failures(1)) == (2, 1)
 
 
 async def test_a_job_waits_until_the_earlier_one_of_its_schedule_is_over(store: Store) -> None:

@@ -25,6 +25,7 @@ def test_a_schedule_is_shown_with_its_next_times_and_its_last_ones() -> None:
     assert "2026-11-24 01:00:00 UTC" in shown
     assert "successful  ada/01a208bc" in shown
     assert "skipped: overlap" in shown
+    assert "after 3 failures in a row" in shown
 
 
 def test_a_list_of_schedules_says_when_each_is_next() -> None:

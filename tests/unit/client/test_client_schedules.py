@@ -18,6 +18,7 @@ def test_a_schedule_is_sent_as_the_api_has_it() -> None:
         name="a/b",
         task="report",
         every=timedelta(minutes=10),
+        phase=timedelta(minutes=2),
         start_at=AT,
         overlap="allow",
     )
@@ -26,6 +27,7 @@ def test_a_schedule_is_sent_as_the_api_has_it() -> None:
     assert call.body is not None
     order = json.loads(call.body)
     assert (order["every_s"], order["cron"], order["start_at"]) == (600.0, None, AT.isoformat())
+    assert (order["phase_s"], order["pause_after_failures"]) == (120.0, None)
     assert (order["overlap"], order["misfire"], order["timezone"]) == ("allow", "once", "UTC")
 
 

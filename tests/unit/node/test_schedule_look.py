@@ -13,7 +13,7 @@ from scheduler.basics.clock import new_id
 from scheduler.core.access.principal import Role
 from scheduler.core.access.token import Token
 from scheduler.core.errors import StoreRefused
-from scheduler.core.job import HoldReason, Job, Status
+from scheduler.core.job import Failure, FailureKind, HoldReason, Job, Status
 from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import Quota, Quotas
@@ -257,6 +257,30 @@ async def test_a_schedule_of_who_lost_the_right_is_paused(
     assert found is not None
     assert (node.jobs, found.plan.paused, found.next_at) == ([], True, None)
     assert found.plan.note == f"paused, since 'web', who set it, {why}"
+
+
+async def test_a_schedule_whose_jobs_keep_failing_is_paused(node: Node) -> None:
+    """At its next time, and its note says so; who sets it again begins anew."""
+    store = cast("Store", node.store)
+    error = Failure(kind=FailureKind.EXCEPTION, message="no")
+    await node.put(pause_after_failures=2, note="sales")
+    for number in range(1, 4):
+        await node.pass_()
+        assert len(node.jobs) == min(number, 2)
+        for job in node.jobs[number - 1 :]:
+            claim = await claimed(store, job.id)
+            await node.store.settle([end(claim, Status.TERMINATED, error=error)])
+
+    found = (await node.store.schedules.standing(KEY)).schedule
+    assert found is not None
+    assert (found.plan.paused, found.plan.note) == (True, "paused after 2 failures in a row\nsales")
+
+    again = replace(found, plan=replace(found.plan, paused=False), changed_at=node.clock.now())
+    await node.store.schedules.put(
+        replace(again, next_at=again.next_due(again.cursor)), revision=found.revision
+    )
+    await node.pass_()
+    assert len(node.jobs) == 3
 
 
 async def test_a_schedule_goes_on_while_its_token_has_force(node: Node) -> None:

@@ -81,6 +81,7 @@ READS = {
     "pauses",
     "due_schedules",
     "count_schedules",
+    "failures_in_a_row",
     "within_schedules_max",
     "next_schedule",
     "occurred",

@@ -233,6 +233,9 @@ async def test_a_preview_says_when_and_stores_nothing(api: Api) -> None:
         ({"every_s": 0}, "/every_s", "got 0; allowed: seconds"),
         ({"every_s": 1.5}, "/every_s", "got 1.5; allowed: seconds"),
         ({"every_s": 60, "timezone": "Europe/Berln"}, "/timezone", "did you mean 'Europe/Berlin'"),
+        ({"every_s": 60, "phase_s": 60}, "/phase_s", "got 60; allowed: less than every_s"),
+        ({"cron": "@daily", "phase_s": 5}, "/phase_s", "got 5; allowed: less than every_s"),
+        ({"every_s": 60, "phase_s": 1.5}, "/phase_s", "got 1.5; allowed: seconds by which"),
         ({"every_s": 60, "timezone": "xyzzy"}, "/timezone", "there is no such zone; allowed"),
         ({"every_s": 60, "start_at": "2026-01-01T00:00:00"}, "/start_at", "with its offset"),
     ],
@@ -323,3 +326,24 @@ async def test_a_schedule_makes_up_for_nothing_before_it_was_set_or_resumed(
     assert await made_up() == ()
     api.clock.advance(2 * 3600)
     assert len(await made_up()) == 2
+
+
+async def test_the_times_of_an_interval_are_shifted(api: Api) -> None:
+    """So that what is due each hour is not due at the full one."""
+    shown = (await put(api, **HOURLY, phase_s=300, pause_after_failures=3)).json
+    assert {each[13:] for each in shown["next"]} == {":05:00.000Z"}
+    assert (shown["phase_s"], shown["pause_after_failures"]) == (300, 3)
+    found = (await preview(api, every_s=3600, phase_s=300)).json
+    assert found["explained"] == "Every 3600 seconds, counted from 1970 on in UTC, shifted by 300"
+
+
+@pytest.mark.parametrize(
+    ("note", "resumed"),
+    [("paused after 3 failures in a row\nsales", "sales"), ("paused by me", None), ("a", "a")],
+)
+async def test_a_schedule_that_is_resumed_does_not_say_why_it_was_paused(
+    api: Api, note: str, resumed: str | None
+) -> None:
+    """What its user wrote stays."""
+    assert (await put(api, **HOURLY, paused=True, note=note)).json["note"] == note
+    assert (await put(api, **HOURLY, note=note)).json["note"] == resumed

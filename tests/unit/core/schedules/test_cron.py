@@ -117,6 +117,8 @@ def test_an_interval_counts_from_1970_on() -> None:
     assert [f"{each:%H:%M:%S}" for each in found] == ["14:10:00", "14:20:00"]
     (each,) = islice(Timing(every_s=86_400).after(FROM), 1)
     assert f"{each:%d %H:%M}" == "24 00:00"
+    found = list(islice(Timing(every_s=600, phase_s=240).after(FROM), 2))
+    assert [f"{each:%H:%M:%S}" for each in found] == ["14:14:00", "14:24:00"]
 
 
 def test_nothing_occurs_before_the_start_and_after_the_end() -> None:

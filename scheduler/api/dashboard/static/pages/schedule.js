@@ -65,14 +65,15 @@ const Names = ({ schedule }) => html`
     ${schedule.start_at && html`<div><dt>From</dt><dd>${moment(schedule.start_at)}</dd></div>`}
     ${schedule.end_at && html`<div><dt>Until</dt><dd>${moment(schedule.end_at)}</dd></div>`}
     ${schedule.set_by && html`<div><dt>Set by</dt><dd>${schedule.set_by}</dd></div>`}
-    ${schedule.note && html`<div><dt>Note</dt><dd>${schedule.note}</dd></div>`}
+    ${schedule.pause_after_failures && html`<div><dt>Pauses</dt><dd>after ${schedule.pause_after_failures} failures in a row</dd></div>`}
+    ${schedule.note && html`<div><dt>Note</dt><dd class="lines">${schedule.note}</dd></div>`}
   </dl>
 `;
 
 function Next({ schedule }) {
   if (schedule.paused) return html`<p class="note">It makes no jobs while it is paused.</p>`;
   if (!schedule.next.length) return html`<p class="note">There are no more: it has ended.</p>`;
-  const whole = !(schedule.every_s % 60); // else the seconds matter
+  const whole = !(schedule.every_s % 60 || schedule.phase_s % 60); // else the seconds matter
   const zone = new Intl.DateTimeFormat("sv", { timeZone: schedule.timezone, dateStyle: "short", timeStyle: whole ? "short" : "medium" });
   return html`
     <table class="times">

@@ -71,7 +71,8 @@ const Table = ({ schedules }) => html`
   </table>
 `;
 
-export const when = ({ cron, every_s, timezone }) => (cron ? `${cron} (${timezone})` : `every ${every_s} s`);
+export const when = ({ cron, every_s, phase_s, timezone }) =>
+  cron ? `${cron} (${timezone})` : `every ${every_s} s` + (phase_s ? `, ${phase_s} s later` : "");
 
 export const next = ({ paused, next: [first] }) => (paused ? "paused" : first ? moment(first) : "no more: it has ended");
 

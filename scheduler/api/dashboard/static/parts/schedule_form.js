@@ -14,7 +14,7 @@ const ZONES = Intl.supportedValuesOf?.("timeZone") ?? [];
 const OVERLAPS = { skip: "skip the next one", queue_one: "let one wait", allow: "run beside it", replace: "replace it, once it is dead" };
 const MISFIRES = { once: "make up for the last one", all: "make up for all", skip: "skip them" };
 
-const KEPT = ["hook", "start_at", "end_at", "jitter_s", "catchup_s", "paused", "priority", "max_attempts"];
+const KEPT = ["hook", "phase_s", "pause_after_failures", "start_at", "end_at", "jitter_s", "catchup_s", "paused", "priority", "max_attempts"];
 
 // What PUT takes of a schedule that is there.
 export function orderOf(schedule) {
@@ -40,6 +40,7 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
     kind: schedule?.every_s ? "every_s" : "cron",
     cron: schedule?.cron ?? "0 2 * * *",
     every_s: schedule?.every_s ?? 3600,
+    phase_s: schedule?.phase_s ?? 0,
     timezone: schedule?.timezone ?? OWN_ZONE,
   });
   const [data, setData] = useState(schedule ? json(schedule.data) : "null");
@@ -51,9 +52,9 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
   async function save(event) {
     event.preventDefault();
     if (flaw) return;
-    const { uid: user, name, task, overlap, misfire, note } = Object.fromEntries(new FormData(event.target));
+    const { uid: user, name, task, overlap, misfire, note, pause_after_failures: failures } = Object.fromEntries(new FormData(event.target));
     const kept = schedule ? Object.fromEntries(KEPT.map((each) => [each, schedule[each]])) : {};
-    const order = { ...kept, task, overlap, misfire, note: note || null, data: exact(data), ...timesOf(times) };
+    const order = { ...kept, task, overlap, misfire, note: note || null, pause_after_failures: failures ? Number(failures) : null, data: exact(data), ...timesOf(times) };
     setState({ problem: null, busy: true });
     try {
       const stored = await put(schedule?.uid ?? user, schedule?.name ?? name, order);
@@ -86,6 +87,7 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
             ? html`<label>Cron <small>(minute hour day month weekday)</small><input name="cron" required class="code" autocomplete="off" spellcheck=${false} value=${times.cron} onInput=${change} /></label>`
             : html`<label>Seconds<input name="every_s" required type="number" min="1" value=${times.every_s} onInput=${change} /></label>`}
         </div>
+        ${times.kind === "every_s" && html`<label>Shifted by <small>(seconds)</small><input name="phase_s" required type="number" min="0" value=${times.phase_s} onInput=${change} /></label>`}
         ${times.kind === "cron" && html`<label>Time zone<input name="timezone" required list="zones" autocomplete="off" spellcheck=${false} value=${times.timezone} onInput=${change} /></label>`}
         <datalist id="zones">${ZONES.map((name) => html`<option value=${name}></option>`)}</datalist>
         <${Preview} times=${times} />
@@ -104,7 +106,10 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
           <label>While an earlier job is not over<${Choice} name="overlap" words=${OVERLAPS} chosen=${schedule?.overlap ?? "skip"} /></label>
           <label>Times that were missed<${Choice} name="misfire" words=${MISFIRES} chosen=${schedule?.misfire ?? "once"} /></label>
         </div>
-        <label>Note<input name="note" maxlength="500" autocomplete="off" defaultValue=${schedule?.note ?? ""} /></label>
+        <div class="pair">
+          <label>Pause after failures in a row<input name="pause_after_failures" type="number" min="1" max="100" placeholder="never" defaultValue=${schedule?.pause_after_failures ?? ""} /></label>
+          <label>Note<input name="note" maxlength="500" autocomplete="off" defaultValue=${schedule?.note ?? ""} /></label>
+        </div>
         ${state.problem && html`<${Failed} problem=${state.problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Cancel</button>
@@ -119,8 +124,10 @@ const Choice = ({ name, words, chosen }) => html`
   <select name=${name}>${Object.entries(words).map(([value, word]) => html`<option value=${value} selected=${value === chosen}>${word}</option>`)}</select>
 `;
 
-const timesOf = ({ kind, cron, every_s, timezone }) =>
-  kind === "cron" ? { cron, every_s: null, timezone } : { cron: null, every_s: Number(every_s), timezone: "UTC" };
+const timesOf = ({ kind, cron, every_s, phase_s, timezone }) =>
+  kind === "cron"
+    ? { cron, every_s: null, phase_s: 0, timezone }
+    : { cron: null, every_s: Number(every_s), phase_s: Number(phase_s), timezone: "UTC" };
 
 // What is wrong, part by part, without the name of the field in the request.
 const partsOf = (message) => message.replace(/^\/\w+: (got ("[^"]*"|\S+): )?/, "").split("; ");
