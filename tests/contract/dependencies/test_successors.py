@@ -379,6 +379,20 @@ async def test_a_rerun_waits_for_nothing_and_comes_after_the_same(store: Store) 
     assert await store.dependencies.successors(first, uid="u1", limit=9) == []
 
 
+async def test_a_rerun_that_succeeds_revives_nothing(store: Store) -> None:
+    """A final status never changes: what was aborted is run again by whoever wants it."""
+    first = await queued(store)
+    job = await behind(store, first)
+    await ended(store, first, Status.TERMINATED)
+    await resolve(store)
+
+    rerun = await inserted(store, rerun=Rerun(first))
+    await ended(store, rerun.id)
+
+    assert await resolve(store) == ([], [])
+    assert (await known(store, job.id)).status is Status.ABORTED
+
+
 async def test_a_time_that_has_not_come_is_waited_for_after_that(store: Store) -> None:
     first = await queued(store)
     job = await behind(store, first, order=Order(delay_s=3600, start_within_s=5))
