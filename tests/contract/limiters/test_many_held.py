@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from scheduler.core.job import Claim
 from scheduler.core.ports.store import Store
 from tests.contract.limiters.asking import claim, finish, let_all_go
 from tests.contract.limiters.test_limits import ONE, ids, jobs
@@ -17,7 +18,7 @@ AT_ONCE: Final = 1000
 async def test_ten_thousand_jobs_that_wait_for_a_key_are_in_nobodys_way(store: Store) -> None:
     """They are held: whoever looks for work finds the others alone, and one end lets one go."""
     sent: list[str] = []
-    running = []
+    running: list[Claim] = []
     # The fake goes through all of them, again and again.
     for _ in range(1 if isinstance(store, MemoryStore) else MANY // AT_ONCE):
         part = await jobs(store, AT_ONCE)
