@@ -130,9 +130,12 @@ async def test_all_predecessors_have_to_be_over(store: Store) -> None:
     for job_id in ids[1:]:
         await ended(store, job_id)
         assert await resolve(store) == ([], [])
+        assert ids[0] in await store.dependencies.open_predecessors(job.id, limit=9)
+    assert await store.dependencies.open_predecessors(job.id, limit=9) == ids[:1]
     await ended(store, ids[0])
 
     assert await resolve(store) == ([job.id], [])
+    assert await store.dependencies.open_predecessors(job.id, limit=9) == []
 
 
 @pytest.mark.parametrize("status", [Status.TERMINATED, Status.ABORTED])
