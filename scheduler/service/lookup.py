@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from scheduler.core.access.principal import Principal, Right, may
 from scheduler.core.dependencies.groups import COUNTED_MAX, Group
 from scheduler.core.errors import NotFound
-from scheduler.core.job import Job
+from scheduler.core.job import Job, Status
 from scheduler.core.ports.store import Store
 from scheduler.service.access.rights import no_such_job, require, require_job, require_users
 
@@ -73,7 +73,7 @@ class Lookup:
     async def _around(self, job: Job) -> Around:
         shown_max = NEIGHBOURS_SHOWN_MAX
         behind = await self._successors(job, limit=shown_max + 1)
-        before = () if job.after is None else job.after.ids[:shown_max]
+        before = await self._before(job, limit=shown_max)
         found = {each.id: each for each in await self._outlines([*before, *behind[:shown_max]])}
         return Around(
             await self._store.ahead(job.id, uid=job.uid, count_max=AHEAD_MAX + 1),
@@ -82,6 +82,14 @@ class Lookup:
             [found[each] for each in behind[:shown_max] if each in found],
             len(behind) > shown_max,
         )
+
+    async def _before(self, job: Job, *, limit: int) -> Sequence[str]:
+        """Some of the jobs that it comes after: of many, those first for which it still waits."""
+        ids = () if job.after is None else job.after.ids
+        if len(ids) <= limit or job.status is not Status.QUEUED:
+            return ids[:limit]
+        awaited = await self._store.dependencies.open_predecessors(job.id, limit=limit)
+        return [*awaited, *(each for each in ids if each not in awaited)][:limit]
 
     async def with_successors(self, job: Job) -> Job:
         """A job, with the first of those that wait, or waited, for it; most have none."""

@@ -152,6 +152,10 @@ class MemoryDependencies:
         mine = job_id in self._rows and self._rows[job_id].job.uid == uid
         return found[:limit] if mine else []
 
+    async def open_predecessors(self, job_id: str, *, limit: int) -> Sequence[str]:
+        self._answer()
+        return sorted(edge.parent for edge in self.open if edge.child == job_id)[:limit]
+
     async def group_counts(
         self, uid: str, group: str, *, count_max: int
     ) -> Mapping[Status, GroupCount]:

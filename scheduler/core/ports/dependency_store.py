@@ -39,6 +39,10 @@ class DependencyStore(Protocol):
         """Ids of the first jobs that wait, or waited, for a user's job."""
         ...
 
+    async def open_predecessors(self, job_id: str, *, limit: int) -> Sequence[str]:
+        """Ids of the first jobs whose end has had no effect on a job that waits for them."""
+        ...
+
     async def group_counts(
         self, uid: str, group: str, *, count_max: int
     ) -> Mapping[Status, GroupCount]:

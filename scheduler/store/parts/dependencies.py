@@ -78,6 +78,10 @@ class SqlDependencies:
         """See `DependencyStore`."""
         return [row["id"] for row in await self._fetch("successors", job_id, uid, limit)]
 
+    async def open_predecessors(self, job_id: str, *, limit: int) -> Sequence[str]:
+        """See `DependencyStore`."""
+        return [row["id"] for row in await self._fetch("open_predecessors", job_id, limit)]
+
     async def group_counts(
         self, uid: str, group: str, *, count_max: int
     ) -> Mapping[Status, GroupCount]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from scheduler.core.dependencies.declaration import AfterIf
 from scheduler.core.job import Order, Status
 from scheduler.core.ports.store import Store
+from tests.contract.dependencies.test_successors import ended
 from tests.support.stores import (
     BYTES_MAX,
     abort,
     after,
     claimed,
     end,
+    ids_of,
     known,
     new,
 )
@@ -90,3 +95,31 @@ async def test_how_many_of_a_group_stand_how(store: Store) -> None:
     assert found[Status.QUEUED].held == 1
     few = await store.dependencies.group_counts("u1", "nightly", count_max=1)
     assert few[Status.QUEUED].jobs == 1
+
+
+async def test_what_comes_after_a_whole_group_is_let_go_once_when_the_last_has_ended(
+    store: Store,
+) -> None:
+    """Not before, not for each of them, and not never: whoever looks, and however they end."""
+    members = [new(order=NIGHTLY) for _ in range(30)]
+    last = new(after=after(*(each.id for each in members), if_=AfterIf.END))
+    await store.insert(members)
+    await store.insert([last])
+    freed = list[str]()
+
+    async def resolve_at_once() -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(store.dependencies.resolve(limit=limit)) for limit in (1, 7, 100)
+            ]
+        freed.extend(job_id for task in tasks for job_id in ids_of(task.result().freed))
+
+    for number, member in enumerate(members):
+        assert not freed
+        await ended(store, member.id, Status.SUCCESSFUL if number % 3 else Status.TERMINATED)
+        await resolve_at_once()
+    for _ in members:
+        await resolve_at_once()
+
+    assert freed == [last.id]
+    assert (await known(store, last.id)).hold is None

@@ -130,9 +130,12 @@ async def test_all_predecessors_have_to_be_over(store: Store) -> None:
     for job_id in ids[1:]:
         await ended(store, job_id)
         assert await resolve(store) == ([], [])
+        assert ids[0] in await store.dependencies.open_predecessors(job.id, limit=9)
+    assert await store.dependencies.open_predecessors(job.id, limit=9) == ids[:1]
     await ended(store, ids[0])
 
     assert await resolve(store) == ([job.id], [])
+    assert await store.dependencies.open_predecessors(job.id, limit=9) == []
 
 
 @pytest.mark.parametrize("status", [Status.TERMINATED, Status.ABORTED])
@@ -377,6 +380,20 @@ async def test_a_rerun_waits_for_nothing_and_comes_after_the_same(store: Store) 
     assert job.after == after(first)
     assert await known(store, job.id) == job
     assert await store.dependencies.successors(first, uid="u1", limit=9) == []
+
+
+async def test_a_rerun_that_succeeds_revives_nothing(store: Store) -> None:
+    """A final status never changes: what was aborted is run again by whoever wants it."""
+    first = await queued(store)
+    job = await behind(store, first)
+    await ended(store, first, Status.TERMINATED)
+    await resolve(store)
+
+    rerun = await inserted(store, rerun=Rerun(first))
+    await ended(store, rerun.id)
+
+    assert await resolve(store) == ([], [])
+    assert (await known(store, job.id)).status is Status.ABORTED
 
 
 async def test_a_time_that_has_not_come_is_waited_for_after_that(store: Store) -> None:

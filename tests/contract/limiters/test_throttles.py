@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from scheduler.core.job import HoldReason, Status
+from scheduler.core.job import Again, AttemptOutcome, HoldReason, Status
 from scheduler.core.limits.declaration import Limit, Throttle
 from scheduler.core.ports.store import Store
 from tests.contract.limiters.asking import claim, finish, let_all_go, limited, limiter
 from tests.contract.limiters.test_limits import ids, jobs
 from tests.support.eventually import eventually
-from tests.support.stores import abort, ids_waiting, known
+from tests.support.stores import DEATH, abort, end, ids_waiting, known
 
 HOURLY = limited(throttle=Throttle(1, per_s=3600))
 BURST = limited(throttle=Throttle(1, per_s=3600, burst=2))
@@ -44,6 +44,40 @@ async def test_its_end_makes_no_room(store: Store) -> None:
     opens_s = await store.limiters.next_opening_s()
     assert opens_s is not None
     assert 3590 < opens_s < 3610
+
+
+async def test_each_key_has_a_pace_of_its_own(store: Store) -> None:
+    """Wherever it is looked at: as jobs are claimed, held and let go."""
+    by_uid = limited(throttle=Throttle(10, per_s=1, by="uid"))
+    mine, others = await jobs(store, 3), await jobs(store, 2, uid="u2")
+
+    found = await claim(store, by_uid, *mine, *others)
+
+    assert ids(found.claims) == sorted([mine[0], others[0]])
+    gone = list[str]()
+
+    async def both_go() -> bool:
+        gone.extend(await let_all_go(store, by_uid))
+        return len(gone) >= 2
+
+    await eventually(both_go)
+    assert sorted(gone) == sorted([mine[1], others[1]])
+
+
+async def test_a_further_attempt_is_a_start_like_any_other(store: Store) -> None:
+    """A service that allows a hundred calls counts those of retries, too."""
+    first, second = await jobs(store, 2)
+    (begun,) = (await claim(store, BURST, first)).claims
+    again = Again(outcome=AttemptOutcome.TERMINATED, after_s=0)
+    ended = end(begun, Status.QUEUED, death=DEATH)
+    object.__setattr__(ended, "again", again)
+    await store.settle([ended])
+    await store.promote(limit=9)
+
+    assert ids((await claim(store, BURST, first)).claims) == [first]
+
+    late = await claim(store, BURST, second)
+    assert (list(late.claims), [each.id for each in late.held]) == ([], [second])
 
 
 async def test_a_burst_begins_at_once(store: Store) -> None:

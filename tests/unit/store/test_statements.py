@@ -106,6 +106,7 @@ READS = {
     "predecessors_there",
     "page_of_group",
     "lock_successors",
+    "open_predecessors",
     "group_counts",
     "ended_predecessors",
     "edges_to_close",

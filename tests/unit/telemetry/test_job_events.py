@@ -37,7 +37,7 @@ from scheduler.telemetry.metrics import Metrics
 from tests.fakes import AT, FakeClock, MemoryStore
 from tests.support.job_events import Counting
 from tests.support.nodes import ROOT
-from tests.support.stores import later, new
+from tests.support.stores import after, later, new, node
 
 CLAIM = Claim(
     id="019ca945-0a7b-7000-8000-000000000000",
@@ -340,3 +340,21 @@ async def test_pauses_are_counted_by_what_they_name(clock: FakeClock) -> None:
     assert registry.get_sample_value("scheduler_pauses", {"kind": "task"}) == 1
     assert registry.get_sample_value("scheduler_pauses", {"kind": "node"}) == 0
     assert registry.get_sample_value("scheduler_held_jobs", {"reason": "paused"}) == 1
+
+
+async def test_jobs_that_wait_for_others_and_for_labels_are_counted(clock: FakeClock) -> None:
+    """An alert tells of a label that no node has any more."""
+    registry, store = CollectorRegistry(), MemoryStore(now=clock.now)
+    gauges = Gauges(Metrics(registry), store=store, clock=clock)
+    first = new()
+    await store.insert([first, new(after=after(first.id)), new(order=Order(needs=("gpu",)))])
+
+    def held(reason: str) -> float | None:
+        return registry.get_sample_value("scheduler_held_jobs", {"reason": reason})
+
+    await gauges.measure_queue()
+    assert (held("after"), held("no_node"), held("limit")) == (1, 1, 0)
+
+    await store.register(node(labels=["gpu"]))
+    await gauges.measure_queue()
+    assert held("no_node") == 0
