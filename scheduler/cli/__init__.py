@@ -25,6 +25,10 @@ def main() -> int:
     from scheduler.cli.streams import prepare_streams  # noqa: PLC0415 - see above
 
     prepare_streams()
+    from scheduler.cli.run_node import is_alone, run_alone  # noqa: PLC0415 - see above
+
+    if is_alone():
+        return run_alone()
     from scheduler.cli.app import run_command  # noqa: PLC0415 - it imports all commands, see above
 
     return run_command()

@@ -83,8 +83,8 @@ def node(
 ) -> int:
     """Run a node of AtlanScheduler, or, with a command, talk to one."""
     if ctx.invoked_subcommand is None:
-        return run_node(config, reload=reload)
-    if config is not None and ctx.invoked_subcommand == "init":
+        run_node(config, reload=reload)
+    elif config is not None and ctx.invoked_subcommand == "init":
         raise typer.BadParameter("it is for a node, and init makes the files of a new one")
     return Exit.DONE
 
