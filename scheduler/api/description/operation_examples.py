@@ -143,6 +143,7 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "reason": "wrong input",
     "grace_s": 5,
     "children": True,
+    "abort": False,
     "group": "nightly",
     "log": True,
     "data": False,

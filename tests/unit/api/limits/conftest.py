@@ -18,7 +18,7 @@ from scheduler.api.state import LOAD
 from tests.fakes import MemoryStore
 from tests.unit.api.conftest import Parts, build
 
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 JSON = {"Content-Type": "application/json"}
 
 
