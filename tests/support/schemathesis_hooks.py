@@ -60,6 +60,8 @@ def _reconcile(order: dict[str, Any]) -> None:
         order["hook_retries"] = False
     if order.get("run_at") is not None and order.get("delay_s") is not None:
         del order["delay_s"]
+    if order.get("ref") is not None or order.get("after"):
+        order.pop("unique", None)
     if isinstance(order.get("limit"), int) and order.get("dry_run") is not True:
         order["limit"] = min(order["limit"], RERUNS_MAX)
     if "cron" in order and "every_s" in order and order["cron"] is not None:
@@ -97,6 +99,18 @@ def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON
         case int() | float() if abs(value) >= 2**63:
             return 0
     return value
+
+
+@schemathesis.hook("before_call")
+def leave_out_keys(_: object, case: Any, _kwargs: object) -> None:  # noqa: ANN401 - has no type to name
+    """Leave out the unique key that a job before it in the request has, too."""
+    keys = set[str]()
+    for job in case.body if isinstance(case.body, list) else []:
+        unique = job.get("unique") if isinstance(job, dict) else None
+        if isinstance(unique, dict) and (key := repr(unique.get("key"))) in keys:
+            del job["unique"]
+        elif isinstance(unique, dict):
+            keys.add(key)
 
 
 @schemathesis.hook
