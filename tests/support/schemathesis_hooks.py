@@ -155,7 +155,7 @@ def _set_schedules(schemas: dict[str, Any]) -> None:
         fields = schemas[shape]["properties"]
         fields["cron"] = {"type": "string", "enum": ["@daily", "30 2 * * *"]}
         fields["timezone"] = {"type": "string", "enum": ["UTC", "Europe/Berlin"]}
-        del fields["every_s"]
+        del fields["every_s"], fields["phase_s"]
         schemas[shape]["required"] = [*schemas[shape].get("required", []), "cron"]
         for name, at in TIMES.items():
             if name in fields:

@@ -92,7 +92,7 @@ def test_new_rules_of_a_zone_move_only_what_is_to_come(
     current = schedule(noon, cursor=utc("2027-03-27T11:00"))
 
     monkeypatch.setattr(timing, "zone", lambda _: ZoneInfo(new))
-    found = []
+    found: list[datetime] = []
     while current.next_at is not None and current.next_at < utc("2027-03-30T00:00"):
         handled = due(current, current.next_at)
         found += handled.made

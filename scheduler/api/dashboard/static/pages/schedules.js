@@ -82,6 +82,6 @@ const Row = ({ schedule }) => html`
     <td data-name="When"><code>${when(schedule)}</code></td>
     <td data-name="Task">${schedule.task}</td>
     <td data-name="Next">${next(schedule)}</td>
-    <td data-name="Note">${schedule.note ?? "–"}</td>
+    <td data-name="Note" class="lines">${schedule.note ?? "–"}</td>
   </tr>
 `;

@@ -54,7 +54,7 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
     if (flaw) return;
     const { uid: user, name, task, overlap, misfire, note, pause_after_failures: failures } = Object.fromEntries(new FormData(event.target));
     const kept = schedule ? Object.fromEntries(KEPT.map((each) => [each, schedule[each]])) : {};
-    const order = { ...kept, task, overlap, misfire, note: note || null, pause_after_failures: failures ? Number(failures) : null, data: exact(data), ...timesOf(times) };
+    const order = { ...kept, task, overlap, misfire, note: note.replaceAll("\r\n", "\n") || null, pause_after_failures: failures ? Number(failures) : null, data: exact(data), ...timesOf(times) };
     setState({ problem: null, busy: true });
     try {
       const stored = await put(schedule?.uid ?? user, schedule?.name ?? name, order);
@@ -108,7 +108,7 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
         </div>
         <div class="pair">
           <label>Pause after failures in a row<input name="pause_after_failures" type="number" min="1" max="100" placeholder="never" defaultValue=${schedule?.pause_after_failures ?? ""} /></label>
-          <label>Note<input name="note" maxlength="500" autocomplete="off" defaultValue=${schedule?.note ?? ""} /></label>
+          <label>Note<textarea name="note" rows="1" maxlength="500" autocomplete="off" defaultValue=${schedule?.note ?? ""}></textarea></label>
         </div>
         ${state.problem && html`<${Failed} problem=${state.problem} />`}
         <footer>
