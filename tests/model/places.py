@@ -37,7 +37,7 @@ class MemoryPlace:
     def __init__(self) -> None:
         self._server = MemoryServer()
 
-    async def open(self, node_id: str, place: labels.Place) -> Queue:
+    async def open(self, node_id: str, place: labels.Place = labels.PLAIN) -> Queue:
         return MemoryQueue(self._server, node_id=node_id, place=place)
 
     async def close(self, node_id: str) -> None:
@@ -58,7 +58,7 @@ class ServerPlace:
         self._namespace = uuid4().hex
         self._nodes: dict[str, AsyncExitStack] = {}
 
-    async def open(self, node_id: str, place: labels.Place) -> Queue:
+    async def open(self, node_id: str, place: labels.Place = labels.PLAIN) -> Queue:
         self._nodes[node_id] = stack = AsyncExitStack()
         return await stack.enter_async_context(
             open_queue(

@@ -14,7 +14,7 @@ from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 from tests.support.servers.redis import RedisServer
 
-NO_NODE = {"for": "no_node", "until": None, "missing": []}
+NO_NODE: dict[str, object] = {"for": "no_node", "until": None, "missing": []}
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ _numbers = count(1)
 class Place(Protocol):
     """A server with its own namespace, and what tests do to it."""
 
-    async def open(self, node_id: str, place: labels.Place) -> Queue:
+    async def open(self, node_id: str, place: labels.Place = labels.PLAIN) -> Queue:
         """The queue as another node sees it."""
         ...
 
