@@ -7,6 +7,8 @@ from collections.abc import Callable
 from inspect import isawaitable
 
 LOOK_S = 0.01
+SELDOM_S = 0.05
+"""Between looks at what takes longer: a look may cost as much as what it waits for."""
 
 
 async def eventually(
@@ -18,7 +20,8 @@ async def eventually(
         AssertionError: it did not within `within_s`; the message has its last answer.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + within_s
+    began_at = loop.time()
+    deadline = began_at + within_s
     while True:
         answer = predicate()
         if isawaitable(answer):
@@ -28,4 +31,4 @@ async def eventually(
         if loop.time() > deadline:
             name = saying or getattr(predicate, "__qualname__", repr(predicate))
             raise AssertionError(f"not within {within_s} s: {name} (last answer: {answer!r})")
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(min(max(LOOK_S, (loop.time() - began_at) / 10), SELDOM_S))

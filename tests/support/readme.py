@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import dropwhile, takewhile
+from itertools import dropwhile, pairwise, takewhile
+from textwrap import dedent
 from typing import Final
 
 from tests.support.nodes import ROOT
@@ -37,3 +41,14 @@ def table(page: str, first_head: str) -> list[list[str]]:
     rows = list(takewhile(lambda line: line.startswith("|"), lines))[2:]
     assert rows, f"{page} has no table that begins with {first_head!r}"
     return [[cell.strip() for cell in row.strip("|").split(" |")] for row in rows]
+
+
+def meanings(section: type) -> Mapping[str, str]:
+    """The docstring of each key of a section of the configuration."""
+    (definition,) = ast.parse(dedent(inspect.getsource(section))).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        ast.unparse(key.target): inspect.cleandoc(ast.literal_eval(text.value))
+        for key, text in pairwise(definition.body)
+        if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }

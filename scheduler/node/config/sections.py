@@ -183,12 +183,8 @@ Labels = Annotated[
 class Section(BaseModel):
     """One `[section]` of the file. The docstring of a key is its line in docs/configuration.md."""
 
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
+    # Not with `use_attribute_docstrings`: to find them, pydantic reads the source at each start.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for key, value in super().__repr_args__():

@@ -12,7 +12,8 @@ from tests.support.eventually import eventually
 from tests.support.nodes import ROOT, Node
 
 WARM_UP = 10
-PROCESSES = 200
+PROCESSES = 60
+"""One file that stays open after every tenth would show."""
 CONNECTIONS = 4
 """That come and go by themselves: to the queue, and from clients."""
 WITHOUT_COLLECTOR = f"""

@@ -12,6 +12,7 @@ from scheduler.core.errors import StartError
 from scheduler.node.config.loading import SECTIONS, VARIABLES, Config, load
 from scheduler.node.config.quotas import UserLimits
 from scheduler.node.config.sections import Section, allowed
+from tests.support.readme import meanings
 
 SHIPPED = Path(__file__).parents[3] / "config.toml"
 
@@ -44,9 +45,9 @@ def test_every_key_has_a_description_and_bounds() -> None:
     """The table in docs/configuration.md and the error messages are made from these."""
     models: list[type[Section]] = [*SECTIONS.values(), UserLimits]
     for model in models:
-        for field in model.model_fields.values():
-            assert field.description
-            assert "\n" not in field.description
+        assert list(meanings(model)) == list(model.model_fields)
+        for key, field in model.model_fields.items():
+            assert "\n" not in meanings(model)[key]
             assert allowed(field)
 
 

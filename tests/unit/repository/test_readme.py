@@ -20,7 +20,7 @@ from scheduler.node.config.quotas import UserLimits
 from scheduler.node.config.sections import Section
 from scheduler.processes.child.loading.importing import load
 from tests.support.nodes import ROOT
-from tests.support.readme import blocks, table
+from tests.support.readme import blocks, meanings, table
 from tests.unit.handlers.shipped import FOLDER, Job
 
 FIRST = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
@@ -40,7 +40,7 @@ def test_the_configuration_table_shows_every_key_with_its_default_and_meaning() 
     """Whoever operates a node reads the table, not the code."""
     models: dict[str, type[Section]] = {**SECTIONS, 'quotas."*"': UserLimits}
     assert table("docs/configuration.md", "key") == [
-        [f"`[{section}]` `{key}`", f"`{json.dumps(field.default)}`", field.description]
+        [f"`[{section}]` `{key}`", f"`{json.dumps(field.default)}`", meanings(model)[key]]
         for section, model in models.items()
         for key, field in model.model_fields.items()
     ]
