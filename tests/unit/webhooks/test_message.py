@@ -24,6 +24,7 @@ LEFT_OUT = {
     *("priority", "run_at", "start_within_s", "eligible_at", "waits"),
     *("rerun_of", "max_attempts", "hook_retries", "attempts", "schedule", "scheduled_for"),
     *("needs", "after", "after_if", "successors", "group"),
+    *("unique", "replaces", "replaced_by"),
 }
 
 
