@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from scheduler.core.errors import StoreUnavailable, UniqueConflict
 from scheduler.core.job import (
@@ -42,14 +42,13 @@ ALL: Final = 10_000
 KEYS: Final = ("a", "b")
 LOSSES_MAX: Final = 2
 NODES: Final = ("a1", "a2")
+OFTEN: Final = st.sampled_from([True, True, False])
 SELDOM: Final = st.sampled_from([False, False, False, True])
 CONFLICTS: Final = st.sampled_from([*OnConflict, OnConflict.REPLACE])
 
 
 class UniqueMachine(RuleBasedStateMachine):
     """Users, nodes and promoters on a store that is empty at the start and at the end."""
-
-    jobs = Bundle("jobs")
 
     def __init__(self, store: Store, run: Run) -> None:
         super().__init__()
@@ -59,11 +58,11 @@ class UniqueMachine(RuleBasedStateMachine):
             self.run(self.store.register(node(name)))
 
     @rule(
-        target=jobs,
         key=st.sampled_from(KEYS),
         conflicts=st.lists(CONFLICTS, min_size=1, max_size=3),
         undoable=SELDOM,
         again=SELDOM,
+        begins=OFTEN,
     )
     def submit(
         self,
@@ -71,7 +70,8 @@ class UniqueMachine(RuleBasedStateMachine):
         conflicts: Sequence[OnConflict],
         undoable: bool,  # noqa: FBT001
         again: bool,  # noqa: FBT001
-    ) -> object:
+        begins: bool,  # noqa: FBT001
+    ) -> None:
         """Several at once; of some, the answer is lost."""
         news = [
             replace(new(undoable=undoable), unique=Unique(key, on_conflict))
@@ -83,7 +83,8 @@ class UniqueMachine(RuleBasedStateMachine):
             self.run(self._submit_all(news))
         found = [job_id for inserted in answers for job_id in inserted.found]
         assert set(found) <= before.keys() | {each.id for each in news}
-        return multiple(*(job.id for inserted in answers for job in inserted.jobs))
+        if begins:
+            self._claim(NODES[0])
 
     async def _submit_all(self, news: Sequence[NewJob]) -> Sequence[Inserted]:
         async def one(job: NewJob) -> Inserted | None:
@@ -95,18 +96,23 @@ class UniqueMachine(RuleBasedStateMachine):
             tasks = [group.create_task(one(job)) for job in news]
         return [answer for task in tasks if (answer := task.result()) is not None]
 
-    @rule(name=st.sampled_from(NODES), lost=SELDOM)
-    def claim(self, name: str, lost: bool) -> None:  # noqa: FBT001 - hypothesis'
+    @rule(name=st.sampled_from(NODES), lets_go=OFTEN, lost=SELDOM)
+    def claim(self, name: str, lets_go: bool, lost: bool) -> None:  # noqa: FBT001 - hypothesis'
+        if lets_go:
+            self.run(self._let_go(1))
+        self._claim(name, lost=lost)
+
+    def _claim(self, name: str, *, lost: bool = False) -> None:
         """Of all that is there: an id in the queue may be stale."""
         ids = [job.id for job in self.run(self._all())]
         claims = self.run(self.store.claim(ids, node_id=name, at=later(1)))
         if not lost:
             self.claims |= {claim.id: claim for claim in claims}
 
-    @rule(job_id=jobs, how=st.sampled_from(["ends", "dies", "fails"]))
-    def settle(self, job_id: str, how: str) -> None:
-        claim = self.claims.pop(job_id, None)
-        if claim is not None:
+    @rule(number=st.integers(0, 2), how=st.sampled_from(["ends", "dies", "dies", "fails"]))
+    def settle(self, number: int, how: str) -> None:
+        for claim in list(self.claims.values())[number : number + 1]:
+            del self.claims[claim.id]
             self.run(self._end(claim, how))
 
     async def _end(self, claim: Claim, how: str) -> None:
@@ -123,11 +129,15 @@ class UniqueMachine(RuleBasedStateMachine):
         else:
             await self.store.settle([end(claim)])
 
-    @rule(job_id=jobs)
-    def abort(self, job_id: str) -> None:
-        self.run(
-            self.store.request_abort(job_id, uid="u1", reason="enough", grace_s=None, at=later(2))
-        )
+    @rule(number=st.integers(0, 2))
+    def abort(self, number: int) -> None:
+        """One of the newest: perhaps one that waits for another one to be over."""
+        there = [job.id for job in self.run(self._all()) if not job.over]
+        for job_id in there[number : number + 1]:
+            self.run(self._abort(job_id))
+
+    async def _abort(self, job_id: str) -> None:
+        await self.store.request_abort(job_id, uid="u1", reason="enough", grace_s=None, at=later(2))
 
     @rule(name=st.sampled_from(NODES))
     def die(self, name: str) -> None:
@@ -171,7 +181,7 @@ class UniqueMachine(RuleBasedStateMachine):
         await store.register(node("last"))
         for job in await self._all():
             if job.hold is not None and job.hold.until is not None:
-                await store.request_abort(job.id, uid="u1", reason=None, grace_s=None, at=later(4))
+                await self._abort(job.id)
         while True:
             await store.release_orphans(losses_max=ALL, at=later(4))
             await store.let_go_unique(limit=ALL)
