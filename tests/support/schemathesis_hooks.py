@@ -75,13 +75,10 @@ def _reconcile(order: dict[str, Any]) -> None:
 
 
 def _name_earlier(job: dict[str, Any], refs: set[object]) -> None:
-    """Leave out refs of jobs that are not before it in the request, and a ref that one has."""
-    if isinstance(job.get("after"), list):
-        job["after"] = [
-            each
-            for each in job["after"]
-            if not (isinstance(each, str) and each.startswith("#")) or each[1:] in refs
-        ]
+    """Leave out what is no ref of a job before it in the request, and a ref that one has."""
+    after = job.get("after")
+    if isinstance(after, list) and all(isinstance(each, str) for each in after):
+        job["after"] = [each for each in after if each[:1] == "#" and each[1:] in refs]
     ref = job.get("ref")
     if isinstance(ref, str):
         if ref in refs:

@@ -332,11 +332,11 @@ async def test_a_job_that_has_begun_in_time_is_in_time_when_it_is_tried_again(
     store: Store,
 ) -> None:
     """`start_within_s` is for the first attempt."""
-    (job,) = (await store.insert([new(order=Order(start_within_s=0.05))])).jobs
+    (job,) = (await store.insert([new(order=Order(start_within_s=1.0))])).jobs
     claim = await claimed(store, job.id)
     await store.settle([failed(claim, AT_ONCE)])
     await promoted(store)
-    await asyncio.sleep(0.06)  # its deadline passes
+    await asyncio.sleep(1.05)  # its deadline passes
 
     assert list(await store.expire(limit=10)) == []
     assert len(await store.claim([job.id], node_id="a1", at=later(20))) == 1
