@@ -86,5 +86,7 @@ UPDATE jobs
 RETURNING jobs.id, jobs.uid, jobs.task, jobs.data, jobs.hook, jobs.parent,
           jobs.traceparent, jobs.attempt, jobs.token, jobs.status, jobs.cleanup_tries,
           jobs.eligible_at, jobs.max_attempts, jobs.attempts_used, jobs.needs,
-          now_ms() - jobs.unknown_since AS unknown_ms, jobs.predecessors, jobs.after_if,
-          jobs.schedule, jobs.scheduled_for
+          -- The clock is asked only where it is needed.
+          CASE WHEN jobs.unknown_since IS NOT NULL THEN now_ms() - jobs.unknown_since END
+              AS unknown_ms,
+          jobs.predecessors, jobs.after_if, jobs.schedule, jobs.scheduled_for
