@@ -23,6 +23,8 @@ LIMITED: Final = "limited"
 RUNNING_MAX: Final = 1
 QUOTAS: Final = {"QUOTAS": f'{{"{LIMITED}" = {{running_max = {RUNNING_MAX}}}}}'}
 """What each node has to know of it."""
+LABELLED: Final = {"NODE__LABELS": "fast,zone=eu"}
+"""What a node has that takes the jobs which need a label."""
 ANSWER_S: Final = 3.0
 """How long a client waits before it asks another node: one may be stopped, or lack its store."""
 ANSWERS: Final = {200, 202, 409}

@@ -16,7 +16,7 @@ import aiohttp
 
 from tests.chaos.clients import Client
 from tests.chaos.faults import LEASE_S, OF_A_HERMIT, OF_A_TOWN, Fault, Site
-from tests.chaos.installation import QUOTAS, Installation, Job
+from tests.chaos.installation import LABELLED, QUOTAS, Installation, Job
 from tests.chaos.ledger import FINAL, Ledger
 from tests.chaos.members import Member
 from tests.chaos.schedules import Steady
@@ -40,8 +40,6 @@ SETTINGS: Final[Mapping[str, object]] = {
     "ABORT__GRACE_S": 0.3,
     **QUOTAS,
 }
-LABELLED: Final[Mapping[str, object]] = {"NODE__LABELS": "fast,zone=eu"}
-"""What the last node has, which some jobs need."""
 
 
 class Servers(NamedTuple):

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
 from tests.chaos.clients import Client
-from tests.chaos.installation import QUOTAS, Installation
+from tests.chaos.installation import LABELLED, QUOTAS, Installation
 from tests.chaos.ledger import FINAL, Ledger
 from tests.chaos.members import Member
 from tests.chaos.verdict import verdict
@@ -68,9 +68,10 @@ async def pauses(
     """Run nodes with these settings under load, cause the fault, and wait for all jobs to end."""
     ledger, random = Ledger(folder / "jobs"), Random(what)  # noqa: S311 - protects no secrets
     members = [
-        Member(f"node-{number}", folder=folder, settings={**QUOTAS, **settings})
+        Member(f"node-{number}", folder=folder, settings={**QUOTAS, **LABELLED, **settings})
         for number in range(NODES)
     ]
+    ledger.labelled.update(member.name for member in members)
     try:
         for member in members:
             await member.start()
@@ -80,7 +81,7 @@ async def pauses(
             )
             answered: list[float] = []
             since, served_at = await _under_load(nodes, fault, answered)
-            await eventually(lambda: _at_rest(nodes), within_s=WITHIN_S, saying="all jobs end")
+            await _at_rest(nodes)
             jobs = await nodes.jobs()
         for member in members:
             member.must_live()
@@ -136,9 +137,24 @@ def _longest(instants: Sequence[float], since: float) -> float:
     return max(after - before for before, after in pairwise(ordered) if after > since)
 
 
-async def _at_rest(nodes: Installation) -> bool:
-    for job in await nodes.jobs():
-        cleaning = (job["abort"] or {}).get("cleanup") == "pending"
-        if job["status"] not in FINAL or cleaning:
-            return False
-    return True
+async def _at_rest(nodes: Installation) -> None:
+    """Wait for all jobs to end.
+
+    Raises:
+        AssertionError: some do not; it names them.
+    """
+    left: list[object] = []
+
+    async def all_are_over() -> bool:
+        left[:] = [job for job in await nodes.jobs() if not _is_over(job)]
+        return not left
+
+    try:
+        await eventually(all_are_over, within_s=WITHIN_S)
+    except AssertionError:
+        raise AssertionError(f"{len(left)} jobs do not end, such as {left[:3]}") from None
+
+
+def _is_over(job: Mapping[str, Any]) -> bool:
+    cleaning = (job["abort"] or {}).get("cleanup") == "pending"
+    return job["status"] in FINAL and not cleaning
