@@ -209,6 +209,11 @@ Limit = Annotated[
     Field(ge=1, le=LIMIT_MAX, description=f"how many at most, 1 to {LIMIT_MAX}"),
     BeforeValidator(_plain_number),
 ]
+AfterName = Annotated[
+    str | None,
+    AfterValidator(lambda text: None if text is None else cursor.decode_name(text)),
+    Field(description="where the page before ended, taken from its Link header"),
+]
 
 
 def _beside_wait(until: Until, info: ValidationInfo) -> Until:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from scheduler.api.requests import cursor
-from scheduler.api.requests.models import LIMIT_DEFAULT, Body, Limit, Query, Reason
+from scheduler.api.requests.models import LIMIT_DEFAULT, AfterName, Body, Limit, Query, Reason
 from scheduler.api.requests.order_fields import time_within_a_year
 from scheduler.core.pause import PauseKey, PauseKind
 
@@ -59,11 +58,7 @@ class PausesQuery(Query):
 
     kind: Annotated[Kind | None, Field(description=f"one of {', '.join(PauseKind)}")] = None
     limit: Limit = LIMIT_DEFAULT
-    after: Annotated[
-        str | None,
-        AfterValidator(lambda text: None if text is None else cursor.decode_name(text)),
-        Field(description="where the page before ended, taken from its Link header"),
-    ] = None
+    after: AfterName = None
 
     @property
     def after_key(self) -> PauseKey | None:

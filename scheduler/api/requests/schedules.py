@@ -18,12 +18,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from scheduler.api.requests import cursor
 from scheduler.api.requests.audit import instant
 from scheduler.api.requests.checking import COMPLETE, EXPLAINED, refusal
 from scheduler.api.requests.models import (
     HOOK_CHARS_MAX,
     LIMIT_DEFAULT,
+    AfterName,
     Body,
     Hook,
     Limit,
@@ -299,11 +299,7 @@ class SchedulesQuery(Query):
 
     uid: OneOrAll = None
     limit: Limit = LIMIT_DEFAULT
-    after: Annotated[
-        str | None,
-        AfterValidator(lambda text: None if text is None else cursor.decode_name(text)),
-        Field(description="where the page before ended, taken from its Link header"),
-    ] = None
+    after: AfterName = None
 
     @property
     def after_key(self) -> ScheduleKey | None:
