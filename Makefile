@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run install test check format model zones fuzz flights chaos bench bench-check bench-abort \
+.PHONY: run install test check format model zones pythons fuzz flights chaos bench bench-check bench-abort \
 	bench-delays bench-fairness bench-growth bench-footprint bench-isolation bench-nodes bench-plots \
 	bench-receipt lock clean
 
@@ -39,6 +39,10 @@ model: .venv/dev.stamp
 # quarter of an hour on two processors.
 zones: .venv/dev.stamp
 	ZONES=all $(BIN)/python -m pytest tests/zones --numprocesses $(or $(N),2) -p no:randomly $(ARGS)
+
+# A part of the tests, and a node, on each other Python that the machine has.
+pythons: .venv/dev.stamp
+	$(BIN)/python .ci/pythons.py all
 
 # Does whatever anybody could do to a node's neighbours, for SECONDS, with another seed each time.
 fuzz: .venv/dev.stamp

@@ -1,4 +1,7 @@
-"""Runs a part of the tests, and a node, on each other Python that the machine has.
+"""Runs a node on each other Python that the machine has, and a part of the tests on the newest.
+
+    pythons.py        as in CI
+    pythons.py all    the tests on each, as `make pythons` does
 
 `make test` runs the whole suite on one. What may differ between Pythons is the language, its
 library, and the packages that are compiled for each:
@@ -9,7 +12,7 @@ library, and the packages that are compiled for each:
   of PostgreSQL's contract there is one file, since its driver is compiled;
 - a node that starts, runs a job, aborts one and ends.
 
-The Pythons are tested two at a time, each with packages of its own.
+Each Python has packages of its own.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import smoke
@@ -31,17 +34,17 @@ LEFT_OUT = ("tests/unit/repository", "tests/unit/core/test_json_numpy.py")
 """The first is about files; the second needs the packages of `requirements-handlers.txt`."""
 CHOSEN = "unit or test_attempts or not (memory or postgres or sentinel or cluster)"
 """By words in the names of folders, files, tests and their parameters."""
-AT_ONCE = 2
 VERSION = "import ensurepip, sys, venv; print(sys.version_info.minor)"
 
 
-def main() -> None:
-    """Test each; any failure raises, once all are tested."""
+def main(*, on_each: bool) -> None:
+    """Test them; any failure raises."""
     used = _minor(ROOT / ".venv" / "bin" / "python")
     others = {minor: path for minor, path in sorted(_pythons().items()) if minor != used}
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        for result in [threads.submit(_test, *each) for each in others.items()]:
-            result.result()
+    for minor, python in others.items():
+        with tempfile.TemporaryDirectory() as folder:
+            print(f"Python 3.{minor}", flush=True)
+            _test(python, Path(folder), only_a_node=not on_each and minor != max(others))
 
 
 def _pythons() -> dict[int, Path]:
@@ -63,37 +66,18 @@ def _minor(python: Path) -> int | None:
     return int(ended.stdout) if ended.returncode == 0 else None
 
 
-def _test(minor: int, python: Path) -> None:
-    """Test one, and print what came of it at the end."""
-    with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "bin" / "python"
-        pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        pytest = [own, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]
+def _test(python: Path, folder: Path, *, only_a_node: bool) -> None:
+    own = folder / "bin" / "python"
+    pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([python, "-m", "venv", folder], check=True)
+    subprocess.run([*pip, "--require-hashes", "-r", "requirements-dev.txt"], check=True)
+    if not only_a_node:
+        pytest = [own, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile"]
         left_out = ["-p", "no:cacheprovider", *(f"--ignore={each}" for each in LEFT_OUT)]
-        try:
-            said = "".join(
-                map(
-                    _output,
-                    (
-                        [python, "-m", "venv", folder],
-                        [*pip, "--require-hashes", "-r", "requirements-dev.txt"],
-                        [*pytest, *left_out, "-k", CHOSEN, *TESTS],
-                    ),
-                )
-            )
-        except subprocess.CalledProcessError as failed:
-            print(f"Python 3.{minor}\n{failed.stdout}", flush=True)
-            raise
-        print(f"Python 3.{minor}\n{said}", flush=True)
-        smoke.run([str(own), "main.py"])
-
-
-def _output(command: Sequence[str | Path]) -> str:
-    return subprocess.run(
-        command, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ).stdout
+        subprocess.run([*pytest, *left_out, "-k", CHOSEN, *TESTS], check=True)
+    smoke.run([str(own), "main.py"])
 
 
 if __name__ == "__main__":
     os.chdir(ROOT)
-    main()
+    main(on_each="all" in sys.argv[1:])

@@ -66,7 +66,7 @@ async def test_a_refusal_closes_the_connections_and_the_new_ones_find_the_new_ma
 
         async with opened(redis_server.port, namespace, "b") as other:
             channel = f"{{{namespace}}}:aborts:a"
-            await eventually(lambda: redis_server.ask("PUBSUB", "NUMSUB", channel)[1], within_s=10)
+            await eventually(lambda: redis_server.ask("PUBSUB", "NUMSUB", channel)[1], within_s=30)
             await other.announce_abort("1", node_id="a")
             await other.enqueue(waiting("2"))
             assert await aborted == "1"
