@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
@@ -93,7 +93,7 @@ class Client:
 
     async def _submit_many(self) -> None:
         if self._has_room():
-            jobs = [self._ordered(self._new()) for _ in range(BULK)]
+            jobs = _with_each_key_once(self._ordered(self._new()) for _ in range(BULK))
             answer = await self._site.call("POST", "/", jobs)
             for job in answer[1] if answer else ():
                 self._ledger.accept(job)
@@ -247,3 +247,12 @@ class Client:
 
     def _drawn(self, weights: dict[Any, int]) -> Any:  # noqa: ANN401 - one of the keys
         return self._random.choices([*weights], [*weights.values()])[0]
+
+
+def _with_each_key_once(jobs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The jobs without those that have a unique key of one before: a request has each key once."""
+    found: list[dict[str, Any]] = []
+    for job in jobs:
+        if "unique" not in job or all("unique" not in each for each in found):
+            found.append(job)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +161,7 @@ class Trial:
             for member in self._members:
                 await member.drain()
         except* AssertionError as flaws:
-            self._ledger.wrong.extend(map(str, flaws.exceptions))
+            self._ledger.wrong.extend(_told(flaws))
         wrong = verdict(self._ledger, jobs)
         return Result(
             name=self._name,
@@ -205,3 +205,12 @@ class Trial:
 
 def _is_over(job: Job) -> bool:
     return job["status"] in FINAL and (job["abort"] or {}).get("cleanup") != "pending"
+
+
+def _told(errors: BaseExceptionGroup[AssertionError]) -> Iterator[str]:
+    """What each of them says, also those in groups of groups."""
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _told(error)
+        else:
+            yield str(error)
