@@ -31,6 +31,8 @@ class EscapedProcesses:
         """How many looks have begun, below whichever fork server; one at a time."""
         self._complete: dict[tree.Process, int] = {}
         """Which of them was the last that is complete, for each fork server."""
+        self._unclaimed: frozenset[tree.Process] = frozenset()
+        """What died in looks; a job's own look may come too late to meet it."""
 
     def spare(self, processes: Iterable[tree.Process]) -> None:
         """Do not end these processes."""
@@ -40,11 +42,20 @@ class EscapedProcesses:
         """Spare this process no longer."""
         self._spared.discard(process)
 
+    def claim(self) -> frozenset[tree.Process]:
+        """What died in looks since the last call: of a job whose process died, or nobody's."""
+        unclaimed, self._unclaimed = self._unclaimed, frozenset()
+        return unclaimed
+
+    def disclaim(self, processes: frozenset[tree.Process]) -> None:
+        """These were met below their job's own process already."""
+        self._unclaimed -= processes
+
     async def end(self, fork_server: tree.Process) -> tree.Ended:
         """End every escaped process.
 
         A look that begins after this call does for it, whoever began that: aborts that meet share
-        one. What it met is told to one of them.
+        one. What it met is told to one of them, and is there to be claimed.
 
         Raises:
             OSError: the machine is out of something that is needed to see or end a process.
@@ -64,6 +75,7 @@ class EscapedProcesses:
             self._complete = {fork_server: this}
             self._spared -= gone
             self._spared.update(ended.survivors)
+            self._unclaimed |= ended.met.difference(ended.survivors)
         return ended
 
 

@@ -344,11 +344,12 @@ class Slots:
         escaped.spare(ended.survivors)
         left = await self._retry(partial(escaped.end, process.fork_server))
         if ended.held:  # then what escaped may come from any job
+            escaped.disclaim(ended.met)
             return ended
         # A process closes its channel before its children get another parent. One that was killed
         # below it may still be dying below the fork server, and counts once.
         survivors = tuple({*ended.survivors, *left.survivors})
-        return tree.Ended(ended.met | left.met, survivors, held=False)
+        return tree.Ended(ended.met | left.met | escaped.claim(), survivors, held=False)
 
     async def discard(self, process: PoolProcess) -> tree.Ended:
         """End a process in which a job left something behind, once it has tidied up."""
@@ -369,8 +370,10 @@ class Slots:
             for generation, fork_server in {
                 (each.generation, each.fork_server) for each in self._live
             }:
+                escaped = self._escaped[generation]
+                escaped.claim()  # that of jobs which have ended since the last look
                 with suppress(*SHORTAGES):
-                    await self._escaped[generation].end(fork_server)
+                    await escaped.end(fork_server)
 
     async def close(self) -> None:
         """Retire all processes, the spare too; a failed start is not tried again."""

@@ -25,6 +25,7 @@ class Looks:
     def __init__(self) -> None:
         self.begun = 0
         self.fails = False
+        self.met = frozenset({ESCAPED})
         self.may_end = threading.Semaphore(0)
 
     def end_all_below(self, _ancestor: Process, **_: object) -> Ended:
@@ -32,7 +33,7 @@ class Looks:
         self.may_end.acquire()
         if self.fails:
             raise OSError("no more files")
-        return Ended(frozenset({ESCAPED}), ())
+        return Ended(self.met, ())
 
 
 @pytest.fixture
@@ -65,6 +66,26 @@ async def test_those_who_ask_before_a_look_begins_share_it(
     assert looks.begun == 2, "the one that was under way may have missed what they killed"
     met = [each.result().met for each in (first, *others)]
     assert met == [{ESCAPED}, {ESCAPED}, *(98 * [set()])], "it is told to one of them"
+
+
+async def test_what_another_look_met_is_not_lost(escaped: EscapedProcesses, looks: Looks) -> None:
+    """The watch's, or that of another abort: its job looks a moment later, and meets nothing."""
+    looks.may_end.release(2)
+    await escaped.end(FORK_SERVER)
+    looks.met = frozenset()
+    await escaped.end(FORK_SERVER)
+    assert escaped.claim() == {ESCAPED}
+    assert not escaped.claim(), "by one job only"
+
+
+async def test_what_was_met_below_its_job_is_of_no_other(
+    escaped: EscapedProcesses, looks: Looks
+) -> None:
+    """It was killed there, and got another parent while it was dying."""
+    looks.may_end.release()
+    await escaped.end(FORK_SERVER)
+    escaped.disclaim(frozenset({ESCAPED}))
+    assert not escaped.claim()
 
 
 async def test_a_look_that_failed_does_for_nobody(escaped: EscapedProcesses, looks: Looks) -> None:
