@@ -37,6 +37,7 @@ from scheduler.core.job_log import LogStream
 from scheduler.core.limits.limiters import Limiter, throttle_of
 from scheduler.core.policy import grace_s
 from scheduler.core.retries.deciding import Ended
+from scheduler.processes.child.abort_signal import NUDGE
 from scheduler.processes.lot import Lot
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.slots import Slots
@@ -65,6 +66,8 @@ NOTIFICATIONS_MAX: Final = 1000
 """For one attempt; further ones are dropped, so that a loop does not fill the store."""
 CLOSINGS_MAX: Final = 100
 """Of its throttle, for one attempt; further ones are dropped, too."""
+NUDGE_S: Final = 0.1
+"""How long after SIGTERM a process is woken up for the first time; then ever more rarely."""
 
 
 class Attempt:
@@ -340,13 +343,24 @@ class Attempt:
             await self._slots.discard(process)
         return self._end
 
+    async def _unwind(self, process: PoolProcess) -> None:
+        """Wait until the handler has ended, for ever; it may have slept through the signal."""
+        pause_s = NUDGE_S
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._ended.wait()
+                    return
+            process.send(NUDGE)
+            pause_s *= 2
+
     async def _stop(self, process: PoolProcess) -> Death:
         """SIGTERM, the grace period, then the end of the whole tree."""
         if self._grace_s > 0:
             process.send(signal.SIGTERM)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._grace_s) as self._grace:
-                    await self._ended.wait()
+                    await self._unwind(process)
                     await process.tidied()
             self._grace = None
         unwound = self._ended.is_set()

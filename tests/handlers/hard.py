@@ -73,6 +73,14 @@ def _flock(begin: Begin) -> None:
         fcntl.flock(wanted, fcntl.LOCK_EX)
 
 
+def _slept_through(begin: Begin) -> None:
+    """Wait for a lock, while another thread gets the signal."""
+    threading.Thread(target=time.sleep, args=(CHAINS_S,), daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    begin()
+    threading.Event().wait()
+
+
 def _ignoring(begin: Begin) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     begin()
@@ -119,6 +127,7 @@ WAYS: dict[str, Callable[[Begin], None]] = {
     "c_loop_beside": _c_loop_beside,
     "pipe": _pipe,
     "flock": _flock,
+    "slept_through": _slept_through,
     "ignoring": _ignoring,
     "catching": _catching,
     "masked": _masked,

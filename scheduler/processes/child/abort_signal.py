@@ -38,6 +38,14 @@ BY_DEFAULT: Final[Mapping[signal.Signals, Any]] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGHUP: signal.SIG_DFL,
 }
+NUDGE: Final = signal.SIGURG
+"""By this the node wakes up a main thread that slept through its SIGTERM.
+
+The interpreter calls signal handlers between its own steps. A thread that is about to wait for a
+lock when the signal comes, or that waits while another thread gets it, calls none until its wait
+ends. Any further signal that has a handler interrupts the wait. Programs ignore this one by
+default, in case the job replaced its process by one.
+"""
 STRANGERS: Final = set[int]()
 """The signals that others have sent while this job ran."""
 LOOK_S: Final = 0.001
@@ -73,7 +81,8 @@ class AbortSignal:
     def install(self) -> None:
         """Install the handler of SIGTERM in this process, but not in its forks."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        signal.signal(NUDGE, _wake_up)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, NUDGE})
         os.register_at_fork(
             before=self._hold_back,
             after_in_parent=self._let_through,
@@ -230,6 +239,10 @@ def heed_strangers() -> None:
 def pass_over(signal_: int, _frame: FrameType | None) -> None:
     """Handle a signal by taking note of it."""
     STRANGERS.add(signal_)
+
+
+def _wake_up(_signal: int, _frame: FrameType | None) -> None:
+    """Do nothing: the handlers of all signals that came have run by now."""
 
 
 def _raise() -> None:

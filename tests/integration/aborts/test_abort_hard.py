@@ -13,8 +13,8 @@ from tests.support.eventually import eventually
 from tests.support.nodes import Node
 from tests.support.process_table import there
 
-GENTLE = ["pipe", "flock"]
-"""A signal interrupts these, and Python raises the exception."""
+GENTLE = ["pipe", "flock", "slept_through"]
+"""A signal interrupts these, or the next one, and Python raises the exception."""
 HARD = [
     "regex",
     "c_loop",
