@@ -257,7 +257,8 @@ class Slots:
 
     def knows(self, options: HandlerOptions) -> bool:
         """Whether there is still a handler with these options, however often some were loaded."""
-        return self.tasks.get(options.name) == options
+        known = self.tasks.get(options.name)
+        return known is options or known == options  # mostly the same: to compare all takes longer
 
     async def ready(
         self, process: PoolProcess | None, *, fresh: bool = False, uid: str | None = None

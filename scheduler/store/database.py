@@ -47,6 +47,10 @@ class Row(Protocol):
         """The value of a column, by name."""
         ...
 
+    def __iter__(self) -> Iterator[Any]:
+        """The values, in the order of the columns."""
+        ...
+
 
 class Migrated(NamedTuple):
     """What became of a database's schema."""

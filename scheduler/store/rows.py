@@ -90,7 +90,7 @@ def job(row: Row) -> Job:
         revision=row["revision"],
         rerun_of=row["rerun_of"],
         needs=needs_of(row["needs"]),
-        after=_after(row),
+        after=row["predecessors"] and _after(row["predecessors"], row["after_if"]),
         awaited=row["awaited"] is not None,
         group=row["group_name"],
         schedule=row["schedule"],
@@ -185,23 +185,49 @@ def abort(row: Row) -> Abort | None:
 
 
 def claim(row: Row) -> Claim:
-    """The claim in a row that was just claimed."""
+    """The claim in a row of claim.sql or claims_of.sql: by position, as each job is claimed."""
+    (
+        job_id,
+        uid,
+        task,
+        data,
+        hook,
+        parent,
+        traceparent,
+        attempt,
+        token,
+        status,
+        cleanup_tries,
+        eligible_at,
+        max_attempts,
+        attempts_used,
+        needs,
+        unknown_ms,
+        predecessors,
+        after_if,
+        schedule,
+        scheduled_for,
+    ) = row
     return Claim(
-        **_submitted(row),
-        id=row["id"],
-        traceparent=row["traceparent"],
-        attempt=row["attempt"],
-        token=row["token"],
-        purpose=Purpose.RUN if row["status"] == Status.RUNNING else Purpose.CLEAN,
-        cleanup_tries=row["cleanup_tries"],
-        eligible_at=_maybe_instant(row["eligible_at"]),
-        max_attempts=row["max_attempts"],
-        attempts_used=row["attempts_used"],
-        needs=needs_of(row["needs"]),
-        unknown_s=None if row["unknown_ms"] is None else row["unknown_ms"] / 1000,
-        after=_after(row),
-        schedule=row["schedule"],
-        scheduled_for=_maybe_instant(row["scheduled_for"]),
+        uid=uid,
+        task=task,
+        data=data,
+        hook=hook,
+        parent=parent,
+        id=job_id,
+        traceparent=traceparent,
+        attempt=attempt,
+        token=token,
+        purpose=Purpose.RUN if status == Status.RUNNING else Purpose.CLEAN,
+        cleanup_tries=cleanup_tries,
+        eligible_at=_maybe_instant(eligible_at),
+        max_attempts=max_attempts,
+        attempts_used=attempts_used,
+        needs=needs_of(needs) if needs else (),
+        unknown_s=None if unknown_ms is None else unknown_ms / 1000,
+        after=None if predecessors is None else _after(predecessors, after_if),
+        schedule=schedule,
+        scheduled_for=_maybe_instant(scheduled_for),
     )
 
 
@@ -387,12 +413,10 @@ def _submitted(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in Submission.__slots__}
 
 
-def _after(row: Row) -> After | None:
-    """What the job comes after; most come after nothing."""
-    if row["predecessors"] is None:
-        return None
-    named = orjson.loads(row["predecessors"])
-    return After(tuple(Predecessor(*each) for each in named), AfterIf(row["after_if"]))
+def _after(predecessors: str, after_if: str) -> After:
+    """What a job comes after."""
+    named = orjson.loads(predecessors)
+    return After(tuple(Predecessor(*each) for each in named), AfterIf(after_if))
 
 
 def _unique(row: Row) -> Unique | None:

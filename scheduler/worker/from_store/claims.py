@@ -134,6 +134,8 @@ class Claims:
         claims, beyond = await self._claim_within(
             job_ids, node_id=node_id, at=now, but_tasks=limited.tasks
         )
+        if len(claims) == len(job_ids):
+            return _Found(claims, beyond, set())
         known = {claim.id for claim in claims}
         left = [job_id for job_id in job_ids if job_id not in known]
         more, held = await limited.claim(left, node_id=node_id, at=now)

@@ -21,7 +21,8 @@ async def with_results(store: Store, claims: Sequence[Claim]) -> Sequence[Claim]
     Raises:
         StoreUnavailable: nobody knows now. The claims are held all the same.
     """
-    sets = list(dict.fromkeys(ids for claim in claims if (ids := _ids(claim))))
+    waited = [claim for claim in claims if claim.after is not None]
+    sets = list(dict.fromkeys(ids for claim in waited if (ids := _ids(claim))))
     if not sets:
         return claims
     found = await store.dependencies.ended_predecessors(sets, chars_max=RESULTS_BYTES_MAX)

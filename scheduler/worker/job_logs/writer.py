@@ -6,7 +6,7 @@ whole log. A job that prints nothing costs nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -50,17 +50,21 @@ class JobLogWriter:
             with suppress(StoreUnavailable):
                 await self._write(list(self._logs.values()))
 
-    async def finish(self, claim: Claim) -> None:
-        """Write the rest of an attempt's output, which has ended.
+    async def finish(self, claims: Iterable[Claim]) -> None:
+        """Write the rest of the output of attempts that have ended.
 
         Raises:
             StoreUnavailable: it is not written yet; call this again.
         """
-        log = self._logs.get((claim.id, claim.token))
-        if log is not None:
+        keys = [key for claim in claims if (key := (claim.id, claim.token)) in self._logs]
+        if not keys:
+            return
+        logs = [self._logs[key] for key in keys]
+        for log in logs:
             log.end(self._clock.now())
-            await self._write([log])
-            self._logs.pop((claim.id, claim.token), None)
+        await self._write(logs)
+        for key in keys:
+            self._logs.pop(key, None)
 
     async def _write(self, logs: Collection[_AttemptLog]) -> None:
         """Write what is new, and announce it."""

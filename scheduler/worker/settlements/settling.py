@@ -49,6 +49,8 @@ from scheduler.worker.job_logs.writer import JobLogWriter
 
 T = TypeVar("T")
 
+FOLLOWED: Final = frozenset({Status.QUEUED, Status.ABORTED})
+"""The statuses after which something is left to do for a job."""
 UNKNOWN_KEPT_S: Final = 0.5
 """How long a node keeps a job whose handler only other nodes have, shown as running, before it
 gives it back. Else the job would come back a thousand times a second while those nodes are busy. A
@@ -109,9 +111,9 @@ class Settling:
         """Write the ends of attempts at jobs, after the rest of their output."""
         at = self._clock.now()
         settlements = [self._concluded(end, at=at) for end in ends]
-        for end in ends:
-            await self._retry(partial(self._job_log_writer.finish, end.claim))
-        await self._write([end.claim for end in ends], settlements)
+        claims = [end.claim for end in ends]
+        await self._retry(lambda: self._job_log_writer.finish(claims))
+        await self._write(claims, settlements)
         if any(end.limited for end in ends):
             self._on_held()
 
@@ -129,7 +131,8 @@ class Settling:
                 self._job_events.taken_over(claim)
         self._announce([claim for claim, _ in settled])
         for claim, settlement in settled:
-            await self._follow(claim, settlement)
+            if settlement.status in FOLLOWED:
+                await self._follow(claim, settlement)
 
     def _concluded(self, end: Ended, *, at: datetime) -> Settlement:
         """What follows from an outcome. The job's log says where another attempt does."""
@@ -205,7 +208,7 @@ class Settling:
         error = cleanup_failure(claim.task, outcome)
         if error is not None:  # only the log has all of it
             self._job_log_writer.write(claim, LogStream.NOTICE, _notice(error))
-        await self._retry(lambda: self._job_log_writer.finish(claim))
+        await self._retry(lambda: self._job_log_writer.finish([claim]))
         end = after_try(
             claim,
             error,
