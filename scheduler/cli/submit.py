@@ -116,11 +116,9 @@ def submit(
             after=[each.rpartition("/")[2] for each in after or ()],
             after_if=after_if,
             group=group,
-            unique=None if unique is None else Unique(key=unique, on_conflict=on_conflict),
+            unique=unique_of(unique, on_conflict),
         )
         note(job, run_at)
-        if job.deduplicated:
-            typer.echo("it was there already: it has this unique key", err=True)
         if wait:
             name = JobName(job.uid, job.id)
             return await_end(client, name, timeout_s=None, as_json=as_json)
@@ -160,9 +158,16 @@ def update(
 
 
 def note(job: Job, run_at: datetime | None) -> None:
-    """Say that a time is past; on standard error, since the name of the job alone is the answer."""
-    if run_at is not None and job.waits is None:
+    """Say what is odd about it: on standard error, since the job's name alone is the answer."""
+    if job.deduplicated:
+        typer.echo("it was there already: it has this unique key", err=True)
+    elif run_at is not None and job.waits is None:
         typer.echo("the time is past: it runs at once", err=True)
+
+
+def unique_of(key: str | None, on_conflict: OnConflict) -> Unique | None:
+    """The unique key that options give a job."""
+    return None if key is None else Unique(key=key, on_conflict=on_conflict)
 
 
 def json_of(data: str) -> Any:  # noqa: ANN401 - JSON

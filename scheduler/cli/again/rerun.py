@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from atlanscheduler_client import KEPT, Client, FailureKind, Reruns
+from atlanscheduler_client import KEPT, Client, FailureKind, OnConflict, Reruns
 from scheduler.basics.counted import counted
 from scheduler.cli.options import (
     CONFIGURED,
@@ -20,13 +20,15 @@ from scheduler.cli.options import (
     RunAt,
     StartWithin,
     Token,
+    UniqueKey,
     Url,
+    WhereTaken,
     in_path,
     job_name,
     moment,
 )
 from scheduler.cli.read import Statuses, TaskFilter
-from scheduler.cli.submit import json_of, note
+from scheduler.cli.submit import json_of, note, unique_of
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.core.rerun import COUNTED_MAX, RERUNS_MAX
 
@@ -85,6 +87,8 @@ def rerun(
     start_within: StartWithin = None,
     max_attempts: MaxAttempts = None,
     needs: Needs = None,
+    unique: UniqueKey = None,
+    on_conflict: WhereTaken = OnConflict.EXISTING,
     uid: OfUser = None,
     task: TaskFilter = None,
     status: Statuses = None,
@@ -106,6 +110,7 @@ def rerun(
         "start_within": KEPT if start_within is None else start_within,
         "max_attempts": KEPT if max_attempts is None else max_attempts,
         "needs": KEPT if needs is None else needs,
+        "unique": unique_of(unique, on_conflict),
     }
     which: dict[str, Any] = {
         "uid": uid,

@@ -72,6 +72,28 @@ async def test_data_comes_from_a_file_or_from_standard_input_too(
     assert ended.json["data"] is None
 
 
+async def test_a_job_is_run_again_only_once_where_it_has_a_unique_key(
+    node: Node, begun: Path
+) -> None:
+    """The command prints the one that is there, or puts the new one in its place."""
+    uid = f"again-{begun.parent.name}"[:100]
+    name = await submitted(node, uid, "wait", json.dumps({"file": str(begun)}))
+    await command(node, "abort", name)
+    unique = ["rerun", name, "--unique", "k"]
+
+    first = await command(node, *unique)
+    assert (first.status, first.errors) == (0, "")
+    second = await command(node, *unique)
+    assert (second.output, second.errors) == (
+        first.output,
+        "it was there already: it has this unique key\n",
+    )
+    third = await command(node, *unique, "--on-conflict", "replace", "--json")
+    (job,) = third.json
+    assert job["replaces"] == first.output.strip().removeprefix(f"{uid}/")
+    await command(node, "abort", f"{uid}/{job['id']}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
