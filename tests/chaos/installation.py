@@ -93,13 +93,13 @@ class Installation:
                 return answer[1:]
             await asyncio.sleep(PAUSE_S)
 
-    async def job(self, job_id: str, *, wait_s: float = 0) -> Job:
-        """A job as it stands now, or once it is final."""
+    async def job(self, job_id: str, *, uid: str | None = None, wait_s: float = 0) -> Job:
+        """A job as it stands now, or once it is final; of this user, or of who submitted it."""
         while True:
             asked_at = time.monotonic()
             patience_s = min(wait_s, ANSWER_S)
-            uid = self.ledger.accepted[job_id]["uid"]
-            job, _ = await self.look(f"/{uid}/{job_id}?wait={patience_s}", wait_s=patience_s)
+            owner = uid or self.ledger.accepted[job_id]["uid"]
+            job, _ = await self.look(f"/{owner}/{job_id}?wait={patience_s}", wait_s=patience_s)
             self.ledger.saw(job, asked_at=asked_at)
             if not wait_s or job["status"] in FINAL:
                 return dict(job)

@@ -79,9 +79,9 @@ class Storm:
         await self._site.nodes.job(job_id, wait_s=RECOVERY_MAX_S)
 
     async def _released(self, patient: Mapping[str, Any]) -> None:
-        """Wait until a job has left the attempt that the fault hit."""
+        """Wait until a job has left the attempt that the fault hit; a schedule may have made it."""
         while True:
-            job = await self._site.nodes.job(patient["id"])
+            job = await self._site.nodes.job(patient["id"], uid=patient["uid"])
             if job["status"] in FINAL | {"queued"} or job["attempt"] > patient["attempt"]:
                 return
             await asyncio.sleep(LOOK_S)
