@@ -21,7 +21,9 @@
     idempotency        what happens when a job is stored already
 
 A call is one statement, and a statement is a transaction: whatever dies or is cancelled, no
-transaction stays open and nothing is half done. Many rows are passed as one JSON argument.
+transaction stays open and nothing is half done. Some calls are a chain of statements as one
+transaction; where a node is frozen amid it, that is ended for it: see `postgres`. Many rows are
+passed as one JSON argument.
 """
 
 from __future__ import annotations

@@ -3,6 +3,13 @@
 A lost connection fails the statement that was running on it and nothing else; the next statement
 gets a new connection. Nothing here waits for ever, neither for a connection nor for an answer. The
 lease and aborts have connections of their own: they never wait for one that others use.
+
+Nor does a node that is frozen, or cut off, keep others waiting for its locks for ever. Its
+transactions are open as long as its connections, and nobody closes these. Where the server waits
+for the node
+
+    between two statements                       the server ends the session: `IDLE_BOUND`
+    within one, prepared or being answered       another node does: `end_stuck_sessions`
 """
 
 from __future__ import annotations
@@ -16,6 +23,7 @@ from typing import Final, NamedTuple
 import asyncpg
 import structlog
 
+from scheduler.basics.background import background
 from scheduler.core.errors import StartError
 from scheduler.store.database import Argument, Database, Migrated, Row, Step, available
 from scheduler.store.postgres_errors import (
@@ -27,7 +35,7 @@ from scheduler.store.postgres_errors import (
     settable,
     startable,
 )
-from scheduler.store.postgres_schema import prefix, prepared
+from scheduler.store.postgres_schema import IDLE_BOUND, prefix, prepared
 from scheduler.store.postgres_statements import (
     NAME_MISSING_OR_TAKEN,
     StatementNames,
@@ -55,6 +63,21 @@ TRIES: Final = 3
 LOCK_S: Final = 2
 """Timeout for the lock of a table. Whatever uses the table waits behind whoever waits for it, so
 this is far shorter than a lease, and than the timeout for an answer."""
+_BEGIN: Final = f"BEGIN; {IDLE_BOUND}"
+STUCK_LOOK_S: Final = 5.0
+"""How often a node looks for sessions whose node has stopped; a look takes 0.2 ms."""
+_END_STUCK: Final = """
+SELECT pid, pg_terminate_backend(pid)
+  FROM pg_stat_activity
+ WHERE datname = current_database()
+   AND usename = session_user
+   AND application_name = current_setting('application_name')
+   AND state = 'active'
+   AND wait_event_type = 'Client'
+   AND state_change < clock_timestamp() - make_interval(secs => $1)
+"""
+"""Sessions that have waited for their node for so long in the middle of a statement. A node that
+lives has given up on them: it waits for no answer longer than this."""
 _LOCK: Final = f"SET LOCAL lock_timeout = '{LOCK_S}s'; LOCK TABLE {{}} IN EXCLUSIVE MODE"
 """Waits for all transactions that have locked a row of the table, or looked for one to lock; those
 that come wait for us, and look after that."""
@@ -133,6 +156,19 @@ class PostgresDatabase:
                     return await self._run(pool, calls, lock)
             return await self._run(pool, calls, lock)
 
+    async def end_stuck_sessions(self, answer_s: float) -> None:
+        """End sessions whose node is frozen or cut off, again and again; a background task.
+
+        What fails is tried again: nothing here depends on it.
+        """
+        call = Call(_END_STUCK, (answer_s,))
+        while True:
+            await asyncio.sleep(STUCK_LOOK_S)
+            with suppress(Exception):
+                (ended,) = await self._run(self._pools.common, [call], "")
+                if ended:
+                    log.warning("sessions whose node has stopped were ended", sessions=len(ended))
+
     async def _run(
         self, pool: asyncpg.Pool, calls: Sequence[Call], lock: str
     ) -> Sequence[Sequence[Row]]:
@@ -173,9 +209,9 @@ async def _transaction(
     connection: asyncpg.Connection, calls: Sequence[Call], lock: str
 ) -> Sequence[Sequence[Row]]:
     """Run statements up to the first needed one without rows; all of them or none takes effect."""
-    await connection.execute("BEGIN")
     answers: list[Sequence[Row]] = []
     try:
+        await connection.execute(_BEGIN)
         if lock:
             await connection.execute(lock)
         for call in calls:
@@ -237,13 +273,15 @@ async def open_postgres(
         for parameter, value, why in address.remarks:
             log.warning(f"[store] url: {parameter} is not taken as it is", value=value, why=why)
         names.used = True
-        yield PostgresDatabase(
+        database = PostgresDatabase(
             pools=Pools(common=common, lease=lease, aborts=aborts),
             names=names,
             address=address,
             schema=schema,
             migrated=migrated,
         )
+        async with background(end_stuck_sessions=database.end_stuck_sessions(answer_s)):
+            yield database
 
 
 def _agreed(schema: str, address: Address) -> str:

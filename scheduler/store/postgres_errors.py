@@ -30,6 +30,13 @@ _SETTING: Final = (
     asyncpg.CantChangeRuntimeParamError,
 )
 """Refusals of a setting that a connection asks for."""
+_IDLE_TOO_LONG: Final = (
+    asyncpg.exceptions.IdleSessionTimeoutError,
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+)
+_OF_DRIVER: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+_NOT_SENT: Final = ("connection is closed", "cannot switch to state")
+"""What the driver says where it sends nothing on a connection that has ended."""
 _REFUSED: Final = ("22", "23", "54")
 """Values that are wrong, break a constraint, or are too large."""
 _PASSING: Final = ("08", "25", "40", "53", "55", "57", "58", "XX")
@@ -76,12 +83,16 @@ def bounded(table: str | None) -> Iterator[None]:
 
 
 def came_too_late(error: Exception) -> bool:
-    """Whether the server had ended the session before the statement reached it, which never ran.
+    """Whether the session had ended before the statement reached it, which never ran.
 
-    It does so with sessions that are idle for long (57P05); asyncpg tells of that as the cause.
+    The server ends sessions that are idle for long (57P05), also within a transaction (25P03), of
+    which nothing has taken effect then. asyncpg tells of that as the cause; where it has read that
+    before, it says that it sends nothing.
     """
     told = (error, error.__cause__, error.__context__)
-    return any(isinstance(each, asyncpg.exceptions.IdleSessionTimeoutError) for each in told)
+    if any(isinstance(each, _IDLE_TOO_LONG) for each in told):
+        return True
+    return isinstance(error, _OF_DRIVER) and any(words in str(error) for words in _NOT_SENT)
 
 
 @contextmanager

@@ -24,6 +24,12 @@ LATEST: Final = latest(Dialect.POSTGRESQL)
 LOCK_S: Final = 5
 """Timeout for a lock that a migration needs. While it waits, for a dump that reads the table, say,
 each statement of a node waits behind it: so this is shorter than their timeout for an answer."""
+IDLE_S: Final = 5
+"""How long the server waits for the next statement of a transaction, and for the end of it. Whoever
+waits for a lock of the transaction waits no longer than this, which is less than their timeout for
+an answer: its node may be frozen, or cut off."""
+IDLE_BOUND: Final = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"
+"""For one transaction, so that a pooler's other sessions are left alone."""
 MIGRATION_LOCK: Final = 0x41746C616E
 """A number that no other program uses for an advisory lock; each schema has a lock of its own."""
 RIGHTS: Final[Mapping[str, Sequence[str]]] = {
@@ -102,6 +108,7 @@ async def look(connection: asyncpg.Connection, schema: str, where: str) -> Migra
 
 async def _updated(connection: asyncpg.Connection, schema: str, where: str) -> Migrated:
     """Migrate, unless another one has while this one waited for it."""
+    await connection.execute(IDLE_BOUND)
     await connection.execute(LOCK, schema, MIGRATION_LOCK, timeout=MIGRATE_S)
     found = await look(connection, schema, where)
     return found if found.version == LATEST else await _migrated(connection, schema, where)
