@@ -116,8 +116,10 @@ def running_postgres() -> Iterator[PostgresServer]:
     try:
         server = PostgresServer(folder)
         server.start()
-        yield server
-        server.stop()
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(folder)
 
