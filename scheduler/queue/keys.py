@@ -30,6 +30,7 @@
     {scheduler}:check:<kind>        any     keys, and a channel, with which a node that starts tries
                                             its rights
     {scheduler}:aborts:<node id>    channel ids whose abort is announced to a node
+    {scheduler}:echo:<node id>      channel what a node sends itself, to find out whether it hears
     {scheduler}:changed:<job id>    channel a change of one job
     {scheduler}:revoked             channel ids of tokens that were revoked
 
@@ -163,6 +164,9 @@ class Keys:
 
     def aborts(self, node_id: str) -> str:
         return self._key(f"aborts:{node_id}")
+
+    def echo(self, node_id: str) -> str:
+        return self._key(f"echo:{node_id}")
 
     def changed(self, job_id: str) -> str:
         return self._key(f"changed:{job_id}")

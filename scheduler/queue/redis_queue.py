@@ -100,6 +100,7 @@ class RedisQueue:
             "queue_announce": self.change_stream.serve(),
             "queue_messages": self.subscriptions.listen(),
             "queue_subscriptions": self.subscriptions.subscribe(),
+            "queue_echo": self.subscriptions.check(),
             "queue_reconnect": self._server.reconnect(),
             "queue_repair": self.repair.serve(),
         }

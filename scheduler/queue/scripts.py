@@ -107,7 +107,8 @@ class Scripts:
         return [int(each) - 1 for each in found]
 
     async def forgetful(self, run_id: str, node_id: str, *, for_s: float) -> bool:
-        keys = [self._keys.complete, self._keys.earlier, self._keys.earlier_epoch]
+        earlier = (self._keys.earlier, self._keys.earlier_epoch)
+        keys = [self._keys.complete, *earlier, self._keys.check("write")]
         return bool(await self._forgetful(keys, [run_id, node_id, _ms(for_s)]))
 
     async def remind(

@@ -6,7 +6,8 @@ failure. So a watcher that may have missed a message is woken to read the store 
 
     aborts()       ◀─┐                      ┌─ {ns}:aborts:<this node>
     revocations()  ◀─┼─ read ◀─ connection ◀┼─ {ns}:revoked
-    watch()        ◀─┘                      └─ {ns}:changed:<job>, while somebody watches it
+    watch()        ◀─┤                      ├─ {ns}:changed:<job>, while somebody watches it
+    check()        ◀─┘                      └─ {ns}:echo:<this node> ◀─ check()
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from scheduler.core.errors import QueueUnavailable
 from scheduler.queue.keys import Keys
 from scheduler.queue.server import Server
 
+CHECK_S: Final = 5.0
+"""How often the node sends itself a message."""
+
 UNREAD_MAX: Final = 10_000
 """Messages that one reader may leave unread; later ones are dropped, as if lost."""
 
@@ -37,6 +41,7 @@ class Subscriptions:
         self._server = server
         self._keys = keys
         self._aborts_channel = keys.aborts(node_id)
+        self._echo_channel = keys.echo(node_id)
         self._random = random
         self._readers: dict[str, set[asyncio.Queue[str]]] = {
             self._aborts_channel: set(),
@@ -46,6 +51,8 @@ class Subscriptions:
         self._watchers: dict[str, set[Event]] = {}
         self._watchers_changed = asyncio.Event()
         """Set when the channels in `_watchers` may differ from those we are subscribed to."""
+        self._echoed = asyncio.Event()
+        """Set when something comes on the channel of echoes."""
         self._pubsub: PubSub | None = None
         self._subscribed: set[str] = set()
         """Channels of watched jobs that this connection is subscribed to."""
@@ -72,6 +79,22 @@ class Subscriptions:
             self._watchers_changed.clear()
             with suppress(QueueUnavailable):  # the reading fails, too, and reconnects
                 await self._update()
+
+    async def check(self) -> None:
+        """Send this node a message again and again, and expect it; a background task.
+
+        Nothing else tells that the connection leads to another server than the commands do, or was
+        dropped on the way without a word: it sends nothing, so nothing on it is refused or fails.
+        A message that does not come is an answer that does not come: all connections are closed.
+        """
+        while True:
+            await asyncio.sleep(CHECK_S)
+            if self._pubsub is not None:
+                self._echoed.clear()
+                with suppress(QueueUnavailable):
+                    async with self._server.answering():
+                        await self._server.commands.publish(self._echo_channel, "")
+                        await self._echoed.wait()
 
     def aborts(self) -> AsyncIterator[str]:
         """Ids of announced aborts, as they come, until the reader stops."""
@@ -129,7 +152,7 @@ class Subscriptions:
     async def _connected(self) -> AsyncIterator[PubSub]:
         async with self._server.blocking.pubsub() as pubsub:
             async with self._server.answering():
-                await pubsub.subscribe(*self._readers)
+                await pubsub.subscribe(*self._readers, self._echo_channel)
             # Only now: two tasks that use a new `PubSub` at once would open two connections.
             self._pubsub, self._subscribed = pubsub, set()
             self._watchers_changed.set()
@@ -163,6 +186,8 @@ class Subscriptions:
             return  # the server made it up
         if kind == "message" and channel in self._readers and isinstance(data, str):
             self._pass_on(channel, data)
+        elif kind in {"message", "subscribe"} and channel == self._echo_channel:
+            self._echoed.set()  # a message before the subscription does not come
         elif kind in {"message", "subscribe"}:
             self._wake(channel)
 

@@ -24,7 +24,7 @@ KEYS: Final = (
     *("check:list", "check:text"),
 )
 """The keys of a namespace; after `inflight:` comes the id of the node."""
-CHANNELS: Final = ("aborts:", "changed:1", "changed:", "revoked")
+CHANNELS: Final = ("aborts:", "echo:", "changed:1", "changed:", "revoked")
 ERRORS: Final = (
     *("ASK 1 127.0.0.1:1", "BUSY", "CLUSTERDOWN", "CROSSSLOT", "ERR unknown command", "EXECABORT"),
     *("LOADING", "MASTERDOWN", "MISCONF", "MOVED 1 127.0.0.1:1", "MOVED", "NOAUTH", "NOPERM"),

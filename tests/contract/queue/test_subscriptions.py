@@ -141,7 +141,7 @@ async def test_a_watch_that_reconnects_wakes_because_it_may_have_missed_somethin
 async def test_without_watchers_nothing_is_subscribed(
     queue: Queue, installation: Installation
 ) -> None:
-    always = {installation.key("aborts:a"), installation.key("revoked")}
+    always = {installation.key(channel) for channel in ("aborts:a", "echo:a", "revoked")}
     async with queue.watch("1") as event:
         await heard(event)
         assert await channels(installation) == {*always, installation.key("changed:1")}
