@@ -39,8 +39,8 @@ T = TypeVar("T")
 
 CHANCE = Random(1)  # noqa: S311 - spreads backoffs, the same way in each run
 
-ANSWER_S = 5.0
-"""A wait for what comes at once."""
+ANSWER_S = 20.0
+"""A wait for what comes at once, also where the machine is busy."""
 PAUSE_S = 0.1
 """A wait for what must not come."""
 
