@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.support.process_table import bearers, there
+from tests.support.process_table import proc_file, there
 
 FOLDER = Path("/dev/shm")  # noqa: S108 - the folder itself is what is looked at
 JOBLIB = re.compile(r"(?:joblib_memmapping_folder_|sem\.loky-)(\d+)").match
+OTHERS = set[str]()
+"""The names that a process of another test was seen to have made: its own after its death, too."""
 
 
 def entries(trial: str) -> set[str]:
@@ -26,4 +28,8 @@ def _may_be_of(trial: str, name: str) -> bool:
     if (made := JOBLIB(name)) is None:
         return trial[:8] in name
     maker = int(made[1])
-    return not there([maker]) or maker in bearers(trial)
+    environment = proc_file(maker, "environ")
+    is_ours = f"TRIAL={trial}".encode() in environment
+    if b"TRIAL=" in environment and not is_ours:
+        OTHERS.add(name)
+    return name not in OTHERS and (is_ours or not there([maker]))
