@@ -40,10 +40,10 @@ def in_lane(lane: str, *ids: str, uid: str = "u1") -> list[WaitingJob]:
     return [WaitingJob(job_id, uid, number, lane) for number, job_id in enumerate(ids)]
 
 
-async def all_of(queue: Queue, *, wait_s: float = PAUSE_S) -> list[str]:
+async def all_of(queue: Queue) -> list[str]:
     """What a node gets until nothing is left."""
     found: list[str] = []
-    while ids := await queue.dequeue(wait_s=wait_s, limit=100):
+    while ids := await queue.dequeue(wait_s=PAUSE_S, limit=100):
         found += ids
     return found
 
@@ -229,4 +229,4 @@ async def test_keys_of_a_lane_that_are_of_another_type_are_repaired(
                     break
                 except Exception:  # noqa: BLE001 - until it is repaired
                     await asyncio.sleep(PAUSE_S)
-            assert "1" in await all_of(gpu, wait_s=ANSWER_S)
+            assert "1" in await gpu.dequeue(wait_s=ANSWER_S, limit=9)
