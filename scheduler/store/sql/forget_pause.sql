@@ -7,6 +7,7 @@ DELETE FROM pauses
    AND (resumed_at IS NOT NULL OR until <= now_ms())
    AND NOT EXISTS (SELECT 1
                      FROM jobs
+                          INDEXED BY jobs_paused_of_task -- SQLite only
                     WHERE $1 = 'task'
                       AND status = 'queued'
                       AND held = 'paused'
@@ -19,6 +20,7 @@ DELETE FROM pauses
                                          AND (other.until IS NULL OR other.until > now_ms())))
    AND NOT EXISTS (SELECT 1
                      FROM jobs
+                          INDEXED BY jobs_paused_of_user -- SQLite only
                     WHERE $1 = 'uid'
                       AND status = 'queued'
                       AND held = 'paused'

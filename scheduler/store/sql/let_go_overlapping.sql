@@ -4,6 +4,7 @@
 WITH clock AS (SELECT now_ms() AS now), free AS (
     SELECT first.id
       FROM jobs AS first
+           INDEXED BY jobs_overlapping -- SQLite only
      WHERE first.held IN ('overlap', 'replace')
        AND first.status = 'queued'
        -- As values: so each is looked for by its schedule, and not all of all schedules.

@@ -6,5 +6,6 @@ SELECT (SELECT next_at
          LIMIT 1) - now_ms() AS due_ms,
        EXISTS (SELECT 1
                  FROM jobs
+                      INDEXED BY jobs_overlapping -- SQLite only
                 WHERE held IN ('overlap', 'replace')
                   AND status = 'queued') AS overlapping

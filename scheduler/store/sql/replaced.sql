@@ -2,6 +2,7 @@
 -- $1 limit
 SELECT DISTINCT old.id, old.uid, old.schedule
   FROM jobs AS new
+       INDEXED BY jobs_overlapping -- SQLite only
   JOIN jobs AS old ON old.uid = new.uid AND old.schedule = new.schedule AND old.id <> new.id
  WHERE new.held IN ('overlap', 'replace')
    AND new.status = 'queued'

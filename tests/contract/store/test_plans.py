@@ -10,17 +10,20 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 import pytest
 
+from scheduler import store
 from scheduler.store import open_store
 from scheduler.store.statements import Dialect, migrations, statements
 from tests.support.servers.postgres import PostgresServer
 
+SQL: Final = Path(store.__file__).parent / "sql"
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
     "jobs_(owned|waiting|in_lanes|cleanup_waiting|cleanup_due|held|expiring|overlapping"
@@ -80,6 +83,15 @@ LIMITED: Final = {
     "unfinished_by_user": "'queued', NULL, 10",
 }
 """Arguments of the statements whose plan depends on the value of their limit."""
+HELD: Final = 20_000
+STEPS_OF_LOOK: Final = 100
+FILL_HELD: Final = """
+WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
+INSERT INTO jobs (id, uid, task, status, undoable, created_at, bytes, data, held, run_at, due_at)
+SELECT '019ab000-0000-7000-8000-' || printf('%012x', n), 'u1', 't1', 'queued', false, 1, 4, 'null',
+       'run_at', 10000000000000 + n, 10000000000000 + n
+  FROM n
+"""
 GROWING: Final = {
     "audit",
     "edges",
@@ -99,6 +111,13 @@ def sqlite() -> Iterator[sqlite3.Connection]:
         connection.executescript(script)
     yield connection
     connection.close()
+
+
+@pytest.fixture(scope="module")
+def held(sqlite: sqlite3.Connection) -> sqlite3.Connection:
+    """With many jobs of one user that are all held until a time."""
+    sqlite.execute(FILL_HELD, (HELD,))
+    return sqlite
 
 
 @pytest.fixture
@@ -135,6 +154,29 @@ def test_sqlite_reads_no_table_from_end_to_end(sqlite: sqlite3.Connection, name:
 
     whole = rf"SCAN ({'|'.join(GROWING)})(?! USING (COVERING )?INDEX ({SPARSE}))"
     assert not [step for step in plan if re.match(whole, step)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sqlite_does_not_read_all_that_is_held(held: sqlite3.Connection, name: str) -> None:
+    """Nor each job that is queued: a million of them wait for months, and cost nothing meanwhile.
+
+    An index that has them all is not read whole by its plan, which looks for their status in it.
+    """
+    text, _ = statements(Dialect.SQLITE)[name]
+
+    assert _steps(held, text, _few(name)) < HELD
+
+
+@pytest.mark.parametrize(("kind", "name"), [("task", "t1"), ("uid", "u1")])
+def test_sqlite_does_not_read_all_that_is_held_to_forget_a_pause(
+    held: sqlite3.Connection, kind: str, name: str
+) -> None:
+    text, _ = statements(Dialect.SQLITE)["forget_pause"]
+    held.execute(
+        "INSERT INTO pauses (kind, name, paused_at, until) VALUES (?, ?, 1, 2)", (kind, name)
+    )
+
+    assert _steps(held, text, [kind, name]) < HELD
 
 
 async def test_postgresql_reads_no_table_from_end_to_end(postgres: asyncpg.Connection) -> None:
@@ -207,6 +249,35 @@ def _whole_reads(step: dict[str, Any]) -> Iterator[str]:
             yield f"{kind} {step['Relation Name']} {index} {found}"
     for part in step.get("Plans", ()):
         yield from _whole_reads(part)
+
+
+def _few(name: str) -> list[int | None]:
+    """Arguments that ask for a few rows, and else for nothing."""
+    header = (SQL / f"{name}.sql").read_text("utf-8")
+    names = re.findall(r"^-- \$\d (\w+)", header, re.MULTILINE)
+    return [10 if each in ("limit", "count_max") else None for each in names]
+
+
+def _steps(connection: sqlite3.Connection, text: str, arguments: Sequence[object]) -> int:
+    """How many steps of its machine SQLite makes for a statement, whose effect is taken back."""
+    looks = 0
+
+    def look() -> int:
+        nonlocal looks
+        looks += 1
+        return 0
+
+    connection.set_progress_handler(look, STEPS_OF_LOOK)
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("SAVEPOINT before")
+        try:
+            cursor.execute(text, arguments).fetchall()
+        except sqlite3.IntegrityError:
+            pass  # a row without values
+        finally:
+            cursor.execute("ROLLBACK TO before")
+            connection.set_progress_handler(None, 0)
+    return looks * STEPS_OF_LOOK
 
 
 def _arguments(text: str) -> int:
