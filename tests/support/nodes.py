@@ -15,16 +15,17 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import aiohttp
 import pytest
 
 from tests.support.eventually import eventually
+from tests.support.forking.client import ForkedProcess, fork_server
 from tests.support.process_table import bearers, command_of, members, zombies
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,33 @@ START_S = 60.0
 END_S = 60.0
 
 Body = Any
+Launch = Callable[
+    [Path, Path, Mapping[str, str], IO[bytes]], "ForkedProcess | subprocess.Popen[str]"
+]
+"""Starts a program in a folder, with an environment and a log."""
+
+
+def executed(
+    program: Path, folder: Path, environment: Mapping[str, str], log: IO[bytes]
+) -> subprocess.Popen[str]:
+    """`python main.py`, as users start it."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(program)],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def forked(
+    program: Path, folder: Path, environment: Mapping[str, str], log: IO[bytes]
+) -> ForkedProcess:
+    """The same by a fork, for a third of the processor time."""
+    return fork_server().fork(program, folder, environment, log)
 
 
 class Node:
@@ -45,6 +73,7 @@ class Node:
         *,
         program: Path = ROOT / "main.py",
         environment: Mapping[str, str] | None = None,
+        launch: Launch = executed,
     ) -> None:
         self.folder = folder
         self.workers = int(str(settings.get("NODE__WORKERS", 2)))
@@ -55,15 +84,8 @@ class Node:
         """What requests bring."""
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "node.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", str(program)],
-                cwd=folder,
-                env={**self._environment(settings), **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
+            self.process = launch(
+                program, folder, {**self._environment(settings), **(environment or {})}, log
             )
         self.url = self._url()
 
@@ -201,10 +223,13 @@ class Nodes:
         return self.start(folder, settings)
 
     def start(
-        self, folder: str, settings: Mapping[str, object], *, program: Path = ROOT / "main.py"
+        self, folder: str, settings: Mapping[str, object], *, program: Path | None = None
     ) -> Node:
-        """Start a node by a program of the test's."""
-        node = Node(self._folder / folder, settings, program=program)
+        """Start a node, or a program of the test's that runs one."""
+        if program is None:
+            node = Node(self._folder / folder, settings, launch=forked)
+        else:
+            node = Node(self._folder / folder, settings, program=program)
         self._started.append(node)
         return node
 

@@ -1,0 +1,110 @@
+"""A process that has imported what a node imports, and forks nodes: `python -m … DESCRIPTOR`.
+
+The descriptor is a socket. Each message on it asks for a node, brings its standard streams, and is
+answered with its process number. The node is no child of this process: it is an orphan, which the
+kernel gives to the test that asked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import pkgutil
+import runpy
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+import scheduler
+
+MESSAGE_MAX: Final = 1 << 17
+STREAMS: Final = 3
+MARK: Final = "TRIAL"
+"""The variable by which tests find a node's processes."""
+PLACEHOLDER: Final = "0" * 32
+"""As long as what stands there in a node."""
+NOT_IN_A_NODE: Final = (
+    "scheduler.processes.child.",
+    "scheduler.processes.warden.",
+    "scheduler.cli.",
+)
+
+
+def main() -> None:
+    """Import everything, and fork until the test has ended."""
+    for module in pkgutil.walk_packages(scheduler.__path__, "scheduler."):
+        if not module.name.startswith(NOT_IN_A_NODE) and not module.name.endswith("__main__"):
+            import_module(module.name)
+    assert threading.active_count() == 1, "a fork would have a part of this process only"
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=int(sys.argv[1])) as control:
+        while True:
+            message, streams, *_ = socket.recv_fds(control, MESSAGE_MAX, STREAMS)
+            if not message:
+                return
+            pid = _orphan()
+            if pid == 0:
+                break
+            for stream in streams:
+                os.close(stream)
+            control.send(str(pid).encode())
+    _become_node(json.loads(message), streams)
+
+
+def _orphan() -> int:
+    """Fork a process whose parent has ended; its number, and 0 in it."""
+    ours, theirs = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        pid = os.fork()
+        if pid == 0:
+            os.close(ours)
+            os.close(theirs)
+            return 0
+        os.write(theirs, str(pid).encode())
+        os._exit(0)
+    os.waitpid(parent, 0)
+    os.close(theirs)
+    with os.fdopen(ours) as pipe:
+        return int(pipe.read())
+
+
+def _become_node(request: Mapping[str, Any], streams: list[int]) -> None:
+    """Be as if this had been started by `python main.py`, and run it."""
+    os.setsid()
+    os.chdir(request["folder"])
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    _open_streams()
+    _set_environment(request["environment"])
+    sys.argv[1:] = []
+    runpy.run_path(request["program"], run_name="__main__")
+
+
+def _open_streams() -> None:
+    """As Python opens them at its start: the old ones are what this process was started with."""
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+
+
+def _set_environment(environment: Mapping[str, str]) -> None:
+    """Of this process, and the mark also where /proc reads it: what was given to its program."""
+    getenv = ctypes.CDLL(None).getenv
+    getenv.restype = ctypes.c_void_p
+    mark = environment[MARK].encode()
+    assert len(mark) == len(PLACEHOLDER), environment[MARK]
+    ctypes.memmove(getenv(MARK.encode()), mark, len(mark))
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+if __name__ == "__main__":
+    main()
