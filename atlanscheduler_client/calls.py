@@ -331,6 +331,7 @@ def set_schedule(new: NewSchedule) -> Call[Schedule]:
         "paused": new.paused,
         "note": new.note,
         "pause_after_failures": new.pause_after_failures,
+        "remaining": new.remaining,
         "priority": new.priority,
         "max_attempts": new.max_attempts,
     }

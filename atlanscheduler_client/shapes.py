@@ -250,6 +250,8 @@ class NewSchedule:
     note: str | None = None
     pause_after_failures: int | None = None
     """It is paused once so many of its jobs in a row have failed; None: never."""
+    remaining: int | None = None
+    """How many jobs it still makes; None: any number."""
     priority: int = 0
     max_attempts: int | None = None
 
@@ -303,6 +305,8 @@ class Schedule:
     """By how many seconds its times are shifted, where it has `every_s`."""
     pause_after_failures: int | None = None
     """It is paused once so many of its jobs in a row have failed; None: never."""
+    remaining: int | None = None
+    """How many jobs it still makes; None: any number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,6 +176,7 @@ def schedule(found: Schedule) -> Table:
             "pauses": f"after {counted(found.pause_after_failures, 'failure')} in a row"
             if found.pause_after_failures
             else None,
+            "ends": f"after {counted(found.remaining, 'further job')}" if found.remaining else None,
             "note": found.note,
             "set by": found.set_by,
             "next": "\n".join(f"{_at(each)}" for each in found.next) or next_run(found),

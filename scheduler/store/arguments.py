@@ -327,6 +327,7 @@ def schedule(of: Schedule) -> str:
         "paused": plan.paused,
         "note": plan.note,
         "pause_after_failures": plan.pause_after_failures,
+        "remaining": plan.remaining,
         "priority": plan.priority,
         "max_attempts": plan.max_attempts,
         "undoable": of.undoable,

@@ -267,6 +267,7 @@ def schedule(row: Row) -> Schedule:
             paused=bool(row["paused"]),
             note=row["note"],
             pause_after_failures=row["pause_after_failures"],
+            remaining=row["remaining"],
             priority=row["priority"],
             max_attempts=row["max_attempts"],
         ),

@@ -42,9 +42,12 @@ def test_a_schedule_is_set_by_a_form_that_shows_its_next_times(visit: Visit, uid
     assert flaws(page) == []
     form.get_by_label("Task").select_option("echo")
     form.get_by_label("Data").fill('{"n": 12345678901234567890}')
+    form.get_by_label("End after so many jobs").fill("2")
     form.get_by_role("button", name="Save").click()
 
     expect(page.get_by_role("heading", name="nightly")).to_be_visible()
+    expect(page.locator("dl.names")).to_contain_text("2 more jobs")
+    expect(page.locator("table.times").get_by_role("row")).to_have_count(3)
     stored = visit.ask("GET", f"/-/schedules/{uid}/nightly")
     assert (stored["cron"], stored["timezone"]) == ("30 2 * * *", "Europe/Berlin")
     assert stored["data"] == {"n": 12345678901234567890}, "as it was typed"

@@ -180,7 +180,11 @@ class MemorySchedules:
         if there is None or there.revision != firing.schedule.revision:
             return None
         self._schedules[key] = replace(
-            there, cursor=firing.cursor, next_at=firing.next_at, revision=there.revision + 1
+            there,
+            plan=replace(there.plan, remaining=firing.remaining),
+            cursor=firing.cursor,
+            next_at=firing.next_at,
+            revision=there.revision + 1,
         )
         if any(self._handled(there, each.scheduled_for) for each in firing.made):
             return []

@@ -31,8 +31,8 @@ END = st.tuples(st.just("end"), st.integers(0, 3), st.just(0))
 class Model:
     """What becomes of the hours of a schedule."""
 
-    def __init__(self, misfire: Misfire, overlap: Overlap) -> None:
-        self.misfire, self.overlap = misfire, overlap
+    def __init__(self, misfire: Misfire, overlap: Overlap, remaining: int | None) -> None:
+        self.misfire, self.overlap, self.remaining = misfire, overlap, remaining
         self.handled = 0
         """The last hour."""
         self.active: list[int] = []
@@ -42,7 +42,13 @@ class Model:
         self.made: list[int] = []
         self.skipped = Counter[str]()
 
+    @property
+    def has_ended(self) -> bool:
+        return len(self.made) == self.remaining
+
     def pass_to(self, hour: int, minute: int) -> None:
+        if self.has_ended:
+            return
         due = [*range(self.handled + 1, hour + 1)]
         self.handled = hour
         age = {each: (hour - each) * 60 + minute for each in due}
@@ -55,7 +61,8 @@ class Model:
                 made = [each for each in due if age[each] <= CATCHUP_HOURS * 60]
         self.skipped["missed"] += len(due) - len(made)
         for each in made:
-            self._occur(each, last=each == made[-1])
+            if not self.has_ended:
+                self._occur(each, last=each == made[-1])
         self._part()
 
     def _occur(self, hour: int, *, last: bool) -> None:
@@ -88,12 +95,19 @@ class Model:
             self.active.append(self.waiting.pop(0))
 
 
-async def follow(misfire: Misfire, overlap: Overlap, steps: list[tuple[str, int, int]]) -> None:
-    node, model = Node(), Model(misfire, overlap)
+async def follow(
+    misfire: Misfire, overlap: Overlap, remaining: int | None, steps: list[tuple[str, int, int]]
+) -> None:
+    node, model = Node(), Model(misfire, overlap, remaining)
     store = cast("Store", node.store)
     node.clock.advance((hours(0) - node.clock.now()).total_seconds() % 3600)
     begin = node.clock.now()
-    await node.put(misfire=misfire, overlap=overlap, catchup_s=CATCHUP_HOURS * 3600.0)
+    await node.put(
+        misfire=misfire,
+        overlap=overlap,
+        catchup_s=CATCHUP_HOURS * 3600.0,
+        remaining=remaining,
+    )
     hour = 0
     for what, number, minute in steps:
         if what == "end":
@@ -130,10 +144,11 @@ def _hour(job: Job, begin: Any) -> int:  # noqa: ANN401 - an instant
 @given(
     misfire=st.sampled_from(Misfire),
     overlap=st.sampled_from(Overlap),
+    remaining=st.none() | st.integers(1, 6),
     steps=st.lists(st.one_of(AWAY, END), min_size=1, max_size=12),
 )
 def test_whatever_a_node_misses_goes_as_the_model_says(
-    misfire: Misfire, overlap: Overlap, steps: list[tuple[str, int, int]]
+    misfire: Misfire, overlap: Overlap, remaining: int | None, steps: list[tuple[str, int, int]]
 ) -> None:
     """Each hour is one job, or is skipped for the right reason; and no two jobs at once."""
-    asyncio.run(follow(misfire, overlap, steps))
+    asyncio.run(follow(misfire, overlap, remaining, steps))

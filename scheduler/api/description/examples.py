@@ -158,6 +158,7 @@ SCHEDULE: Final = {
     "paused": False,
     "note": None,
     "pause_after_failures": 3,
+    "remaining": None,
     "priority": 0,
     "max_attempts": None,
     "set_by": "web",

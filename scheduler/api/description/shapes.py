@@ -200,6 +200,9 @@ class Schedule(Shape):
     pause_after_failures: Annotated[
         int | None, Field(description="failures in a row that pause it; null: none do")
     ]
+    remaining: Annotated[
+        int | None, Field(description="how many jobs it still makes; null: any number")
+    ]
     priority: int
     max_attempts: int | None
     set_by: Annotated[str | None, Field(description="who set it last; null without `[auth]`")]

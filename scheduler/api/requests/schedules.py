@@ -43,6 +43,7 @@ from scheduler.core.schedules.schedule import (
     EVERY_MAX_S,
     FAILURES_MAX,
     JITTER_MAX_S,
+    REMAINING_MAX,
     Misfire,
     Overlap,
     Plan,
@@ -217,6 +218,14 @@ class ScheduleOrder(Body):
             "row have failed"
         ),
     ] = None
+    remaining: Annotated[
+        Annotated[int, Field(ge=0, le=REMAINING_MAX)] | None,
+        BeforeValidator(whole),
+        Field(
+            description=f"0 to {REMAINING_MAX}, or null: it makes so many further jobs and has "
+            "ended then"
+        ),
+    ] = None
     priority: Priority = 0
     max_attempts: MaxAttempts = None
 
@@ -238,6 +247,7 @@ class ScheduleOrder(Body):
             paused=self.paused,
             note=self.note,
             pause_after_failures=self.pause_after_failures,
+            remaining=self.remaining,
             priority=self.priority,
             max_attempts=self.max_attempts,
         )

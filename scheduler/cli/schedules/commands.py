@@ -69,6 +69,10 @@ Failures = Annotated[
     int | None,
     typer.Option(min=1, max=100, metavar="N", help="Pause it after so many failures in a row."),
 ]
+Remaining = Annotated[
+    int | None,
+    typer.Option(min=0, max=1_000_000, metavar="N", help="End it after so many further jobs."),
+]
 Zone = Annotated[
     str, typer.Option(metavar="Europe/Berlin", help="The time zone whose clocks --cron means.")
 ]
@@ -126,6 +130,7 @@ def set_schedule(  # noqa: PLR0917 - typer calls it by name
     overlap: OnOverlap = Overlap.SKIP,
     note: Note = None,
     pause_after_failures: Failures = None,
+    remaining: Remaining = None,
     hook: Hook = None,
     priority: HeadStart = 0,
     max_attempts: MaxAttempts = None,
@@ -156,6 +161,7 @@ def set_schedule(  # noqa: PLR0917 - typer calls it by name
         paused=paused,
         note=note,
         pause_after_failures=pause_after_failures,
+        remaining=remaining,
         priority=priority,
         max_attempts=max_attempts,
     )

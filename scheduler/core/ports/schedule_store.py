@@ -43,6 +43,8 @@ class Firing:
     """As it was read: nothing is stored where it has changed since."""
     cursor: datetime
     next_at: datetime | None
+    remaining: int | None
+    """How many jobs it still makes then; None: any number."""
     occurrences: Sequence[Occurrence] = ()
     made: Sequence[Made] = ()
 

@@ -103,18 +103,22 @@ def verdicts(
     *,
     skip: SkipReason | None = None,
     room: int | None = None,
+    remaining: int | None = None,
 ) -> Sequence[Verdict]:
     """What becomes of occurrences that are to be made now.
 
     Args:
         skip: why none of them may become a job, if so.
         room: how many further queued jobs their user may have; None for any number.
+        remaining: how many jobs their schedule still makes: nothing occurs after the last one.
     """
     if skip is not None:
         return [Verdict(each, skip) for each in occurrences]
     found: list[Verdict] = []
     active, waiting = unfinished
     for each in occurrences:
+        if remaining == sum(verdict.skipped is None for verdict in found):
+            break
         last = each == occurrences[-1]
         if room is not None and room <= 0:
             found.append(Verdict(each, SkipReason.QUOTA))

@@ -28,6 +28,7 @@ EVERY_MAX_S: Final = 366 * 86_400
 EVERY_MIN_S: Final = 60
 """The shortest interval of a user; operators may have shorter ones."""
 FAILURES_MAX: Final = 100
+REMAINING_MAX: Final = 1_000_000
 NEXT_SHOWN: Final = 5
 RECENT_SHOWN: Final = 10
 NO_DATA: Final = JsonText("null")
@@ -93,8 +94,15 @@ class Plan:
     note: str | None = None
     pause_after_failures: int | None = None
     """It is paused once so many of its jobs in a row have failed; None: never."""
+    remaining: int | None = None
+    """How many jobs it still makes of its own; None: any number."""
     priority: int = 0
     max_attempts: int | None = None
+
+    @property
+    def makes_none(self) -> bool:
+        """Whether nothing occurs: it is paused, or has made all its jobs."""
+        return self.paused or self.remaining == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +150,7 @@ class Schedule:
 
     def next_due(self, cursor: datetime) -> datetime | None:
         """When the first occurrence after a cursor is due; None where there is none."""
-        if self.plan.paused or (following := next(self.after(cursor), None)) is None:
+        if self.plan.makes_none or (following := next(self.after(cursor), None)) is None:
             return None
         return self.due_at(following)
 

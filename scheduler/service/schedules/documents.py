@@ -50,6 +50,7 @@ def schedule_document(shown: Shown) -> Document:
         "paused": plan.paused,
         "note": plan.note,
         "pause_after_failures": plan.pause_after_failures,
+        "remaining": plan.remaining,
         "priority": plan.priority,
         "max_attempts": plan.max_attempts,
         "set_by": schedule.set_by,

@@ -139,6 +139,7 @@ class Firings:
             standing.unfinished,
             skip=SkipReason.PAUSED if standing.paused else None,
             room=room,
+            remaining=schedule.plan.remaining,
         )
         made = {
             each.occurrence: self.made(schedule, each) for each in decided if each.skipped is None
@@ -160,10 +161,14 @@ class Firings:
                 count=found.missed,
             )
             occurrences.insert(0, missed)
+        remaining = schedule.plan.remaining
+        if remaining is not None:
+            remaining -= len(made)
         return Firing(
             schedule=schedule,
             cursor=found.cursor,
-            next_at=schedule.next_due(found.cursor),
+            next_at=None if remaining == 0 else schedule.next_due(found.cursor),
+            remaining=remaining,
             occurrences=occurrences,
             made=list(made.values()),
         )

@@ -181,7 +181,7 @@ class ScheduleService:
         goes_on = (
             before is not None
             and before.plan.timing == plan.timing
-            and not before.plan.paused
+            and not before.plan.makes_none
             and before.plan.jitter_s == plan.jitter_s
         )
         if before is not None and before.plan.paused and not plan.paused:
@@ -281,9 +281,9 @@ class ScheduleService:
         end = now + WEEK
         found = []
         for each in await self._store.schedules.page(uid, limit=WEEK_SCHEDULES_MAX):
-            if not each.plan.paused:
+            if not each.plan.makes_none:
                 following = takewhile(lambda at: at < end, each.after(max(now, each.cursor)))
-                times = list(islice(following, WEEK_SHOWN + 1))
+                times = list(islice(following, _most(WEEK_SHOWN + 1, each)))
                 found.append((each.key, Week(times[:WEEK_SHOWN], len(times) > WEEK_SHOWN)))
             await asyncio.sleep(0)  # requests of others go on meanwhile
         return found
@@ -370,11 +370,12 @@ class ScheduleService:
         return made._replace(held=HoldReason.OVERLAP if waits else None)
 
     def _firing(self, schedule: Schedule, standing: Standing, made: Sequence[Made]) -> Firing:
-        """Jobs beside the schedule's times: its cursor stays."""
+        """Jobs beside the schedule's times: its cursor stays, and they are none of its own."""
         return Firing(
             schedule=schedule,
             cursor=schedule.cursor,
             next_at=schedule.next_at,
+            remaining=schedule.plan.remaining,
             occurrences=[
                 Occurrence(scheduled_for=each.scheduled_for, at=standing.now, job_id=each.job.id)
                 for each in made
@@ -418,9 +419,15 @@ class ScheduleService:
 
 def upcoming(schedule: Schedule) -> Sequence[datetime]:
     """The next occurrences of a schedule; none while it is paused."""
-    if schedule.plan.paused:
+    if schedule.plan.makes_none:
         return ()
-    return list(islice(schedule.after(schedule.cursor), NEXT_SHOWN))
+    return list(islice(schedule.after(schedule.cursor), _most(NEXT_SHOWN, schedule)))
+
+
+def _most(shown: int, schedule: Schedule) -> int:
+    """How many occurrences of a schedule are shown that makes no more than it still has."""
+    remaining = schedule.plan.remaining
+    return shown if remaining is None else min(shown, remaining)
 
 
 def _require_own(by: Principal, right: Right, key: ScheduleKey) -> None:

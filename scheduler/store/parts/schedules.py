@@ -200,7 +200,12 @@ def _moving(firing: Firing) -> Sequence[Step]:
     uid, name = schedule.key
     next_at = None if firing.next_at is None else arguments.milliseconds_up(firing.next_at)
     cursor_at = arguments.milliseconds(firing.cursor)
-    steps = [Step("advance_schedule", (uid, name, schedule.revision, cursor_at, next_at))]
+    steps = [
+        Step(
+            "advance_schedule",
+            (uid, name, schedule.revision, cursor_at, next_at, firing.remaining),
+        )
+    ]
     if firing.occurrences:
         found = arguments.batch(arguments.occurrence(schedule, each) for each in firing.occurrences)
         steps.append(Step("add_occurrences", (found,)))

@@ -1,7 +1,7 @@
 -- Store a schedule, unless its user has one of that name.
 -- $1 schedule (JSON object of one row, see arguments.schedule)
-INSERT INTO schedules (uid, name, id, task, hook, cron, every_s, phase_s, pause_after_failures, timezone,
-                       start_at, end_at, jitter_s, misfire, catchup_s, overlap, paused, note, priority,
+INSERT INTO schedules (uid, name, id, task, hook, cron, every_s, phase_s, pause_after_failures, remaining,
+                       timezone, start_at, end_at, jitter_s, misfire, catchup_s, overlap, paused, note, priority,
                        max_attempts, undoable, needs, set_by, token_id, created_at, changed_at, cursor_at,
                        next_at, revision, data)
 SELECT value ->> 'uid',
@@ -13,6 +13,7 @@ SELECT value ->> 'uid',
        CAST(value ->> 'every_s' AS bigint),
        CAST(value ->> 'phase_s' AS bigint),
        CAST(value ->> 'pause_after_failures' AS integer),
+       CAST(value ->> 'remaining' AS integer),
        value ->> 'timezone',
        CAST(value ->> 'start_at' AS bigint),
        CAST(value ->> 'end_at' AS bigint),

@@ -11,6 +11,7 @@ UPDATE schedules
        every_s = (SELECT CAST(it ->> 'every_s' AS bigint) FROM given),
        phase_s = (SELECT CAST(it ->> 'phase_s' AS bigint) FROM given),
        pause_after_failures = (SELECT CAST(it ->> 'pause_after_failures' AS integer) FROM given),
+       remaining = (SELECT CAST(it ->> 'remaining' AS integer) FROM given),
        timezone = (SELECT it ->> 'timezone' FROM given),
        start_at = (SELECT CAST(it ->> 'start_at' AS bigint) FROM given),
        end_at = (SELECT CAST(it ->> 'end_at' AS bigint) FROM given),

@@ -62,6 +62,7 @@ def firing(
     held: HoldReason | None = None,
     skipped: SkipReason | None = None,
     cursor: datetime | None = None,
+    remaining: int | None = None,
 ) -> Firing:
     """These occurrences become jobs, or are skipped."""
     to = cursor or max(started, default=of.cursor)
@@ -71,6 +72,7 @@ def firing(
         schedule=of,
         cursor=to,
         next_at=of.next_due(to),
+        remaining=remaining,
         occurrences=[
             Occurrence(scheduled_for=each, at=AT, job_id=job_id, skipped=skipped)
             for each, job_id in zip(started, ids or [None] * len(started), strict=True)

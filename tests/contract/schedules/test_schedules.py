@@ -47,6 +47,7 @@ EVERYTHING = plan(
     overlap=Overlap.REPLACE,
     note="a report",
     pause_after_failures=3,
+    remaining=7,
     priority=60,
     max_attempts=3,
 )
@@ -200,6 +201,20 @@ async def test_an_occurrence_is_handled_once(store: Store) -> None:
     assert len(await ids_waiting(store)) == 1
     after = await found(store)
     assert (after.cursor, after.next_at, after.revision) == (hours(1), hours(2), 2)
+
+
+@pytest.mark.parametrize("remaining", [6, 0, None])
+async def test_how_many_jobs_a_schedule_still_makes_goes_down_with_them(
+    store: Store, remaining: int | None
+) -> None:
+    """With its cursor, or not at all."""
+    await put(store, schedule(plan(remaining=7)))
+    before = await found(store)
+
+    await store.schedules.fire(firing(before, hours(1), remaining=remaining))
+    assert await store.schedules.fire(firing(before, hours(2), remaining=5)) is None
+
+    assert (await found(store)).plan.remaining == remaining
 
 
 async def test_an_occurrence_that_has_a_job_gets_no_other_one(store: Store) -> None:

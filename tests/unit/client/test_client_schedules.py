@@ -21,6 +21,7 @@ def test_a_schedule_is_sent_as_the_api_has_it() -> None:
         phase=timedelta(minutes=2),
         start_at=AT,
         overlap="allow",
+        remaining=3,
     )
     call = calls.set_schedule(new)
     assert (call.method, call.path) == ("PUT", "/-/schedules/ada/a%2Fb")
@@ -28,6 +29,7 @@ def test_a_schedule_is_sent_as_the_api_has_it() -> None:
     order = json.loads(call.body)
     assert (order["every_s"], order["cron"], order["start_at"]) == (600.0, None, AT.isoformat())
     assert (order["phase_s"], order["pause_after_failures"]) == (120.0, None)
+    assert order["remaining"] == 3
     assert (order["overlap"], order["misfire"], order["timezone"]) == ("allow", "once", "UTC")
 
 

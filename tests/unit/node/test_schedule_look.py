@@ -20,6 +20,7 @@ from scheduler.core.quotas.quota import Quota, Quotas
 from scheduler.core.schedules.schedule import Misfire, Overlap, Schedule, SkipReason
 from scheduler.node.schedule_look import LOOK_S, OVERLAP_S, ScheduleLook
 from scheduler.service.schedules.firing import Firings
+from scheduler.service.schedules.schedules import upcoming
 from scheduler.service.service import Service
 from tests.contract.schedules.making import KEY, plan, schedule
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
@@ -257,6 +258,30 @@ async def test_a_schedule_of_who_lost_the_right_is_paused(
     assert found is not None
     assert (node.jobs, found.plan.paused, found.next_at) == ([], True, None)
     assert found.plan.note == f"paused, since 'web', who set it, {why}"
+
+
+@pytest.mark.parametrize("remaining", [1, 3])
+async def test_a_schedule_ends_with_its_last_job(node: Node, remaining: int) -> None:
+    """What it has left goes down with each; who sets it anew begins anew, and makes up for none."""
+    await node.put(remaining=remaining, overlap=Overlap.ALLOW)
+    for number in range(1, 6):
+        await node.pass_()
+        assert len(node.jobs) == min(number, remaining)
+
+    found = (await node.store.schedules.standing(KEY)).schedule
+    assert found is not None
+    assert (found.plan.remaining, found.plan.paused, found.next_at) == (0, False, None)
+    assert upcoming(found) == ()
+
+
+async def test_of_many_that_were_missed_only_so_many_are_made_up_for(node: Node) -> None:
+    """The earliest, and what is skipped does not count."""
+    await node.put(remaining=2, overlap=Overlap.ALLOW, misfire=Misfire.ALL, catchup_s=36_000.0)
+    node.clock.advance(5 * 3600)
+    await node.steps()
+
+    assert len(node.jobs) == 2
+    assert node.outcomes == {"job": 2}
 
 
 async def test_a_schedule_whose_jobs_keep_failing_is_paused(node: Node) -> None:

@@ -337,6 +337,20 @@ async def test_the_times_of_an_interval_are_shifted(api: Api) -> None:
     assert found["explained"] == "Every 3600 seconds, counted from 1970 on in UTC, shifted by 300"
 
 
+async def test_a_schedule_makes_no_more_jobs_than_it_has_left(api: Api) -> None:
+    """No later times are shown; a run by hand does not count, and is made when there are none."""
+    shown = (await put(api, **HOURLY, remaining=2)).json
+    assert (shown["remaining"], len(shown["next"])) == (2, 2)
+    shown = (await put(api, **HOURLY, remaining=0)).json
+    assert (shown["remaining"], shown["next"]) == (0, [])
+    assert (await run(api)).status == 202
+    assert (await api.get(PATH)).json["remaining"] == 0
+    api.clock.advance(7200)
+    again = (await put(api, **HOURLY, remaining=1)).json
+    begins = datetime.fromisoformat(again["next"][0])
+    assert begins > api.clock.now(), "it makes up for what was after its end"
+
+
 @pytest.mark.parametrize(
     ("note", "resumed"),
     [("paused after 3 failures in a row\nsales", "sales"), ("paused by me", None), ("a", "a")],

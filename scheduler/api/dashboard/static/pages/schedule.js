@@ -66,6 +66,7 @@ const Names = ({ schedule }) => html`
     ${schedule.end_at && html`<div><dt>Until</dt><dd>${moment(schedule.end_at)}</dd></div>`}
     ${schedule.set_by && html`<div><dt>Set by</dt><dd>${schedule.set_by}</dd></div>`}
     ${schedule.pause_after_failures && html`<div><dt>Pauses</dt><dd>after ${schedule.pause_after_failures} failures in a row</dd></div>`}
+    ${schedule.remaining !== null && html`<div><dt>Makes</dt><dd>${schedule.remaining} more ${schedule.remaining === 1 ? "job" : "jobs"}</dd></div>`}
     ${schedule.note && html`<div><dt>Note</dt><dd class="lines">${schedule.note}</dd></div>`}
   </dl>
 `;

@@ -14,7 +14,7 @@ const ZONES = Intl.supportedValuesOf?.("timeZone") ?? [];
 const OVERLAPS = { skip: "skip the next one", queue_one: "let one wait", allow: "run beside it", replace: "replace it, once it is dead" };
 const MISFIRES = { once: "make up for the last one", all: "make up for all", skip: "skip them" };
 
-const KEPT = ["hook", "phase_s", "pause_after_failures", "start_at", "end_at", "jitter_s", "catchup_s", "paused", "priority", "max_attempts"];
+const KEPT = ["hook", "phase_s", "pause_after_failures", "remaining", "start_at", "end_at", "jitter_s", "catchup_s", "paused", "priority", "max_attempts"];
 
 // What PUT takes of a schedule that is there.
 export function orderOf(schedule) {
@@ -52,9 +52,9 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
   async function save(event) {
     event.preventDefault();
     if (flaw) return;
-    const { uid: user, name, task, overlap, misfire, note, pause_after_failures: failures } = Object.fromEntries(new FormData(event.target));
+    const { uid: user, name, task, overlap, misfire, note, pause_after_failures: failures, remaining } = Object.fromEntries(new FormData(event.target));
     const kept = schedule ? Object.fromEntries(KEPT.map((each) => [each, schedule[each]])) : {};
-    const order = { ...kept, task, overlap, misfire, note: note.replaceAll("\r\n", "\n") || null, pause_after_failures: failures ? Number(failures) : null, data: exact(data), ...timesOf(times) };
+    const order = { ...kept, task, overlap, misfire, note: note.replaceAll("\r\n", "\n") || null, pause_after_failures: failures ? Number(failures) : null, remaining: remaining ? Number(remaining) : null, data: exact(data), ...timesOf(times) };
     setState({ problem: null, busy: true });
     try {
       const stored = await put(schedule?.uid ?? user, schedule?.name ?? name, order);
@@ -108,8 +108,9 @@ export function ScheduleForm({ schedule, uid, onChanged, onClose }) {
         </div>
         <div class="pair">
           <label>Pause after failures in a row<input name="pause_after_failures" type="number" min="1" max="100" placeholder="never" defaultValue=${schedule?.pause_after_failures ?? ""} /></label>
-          <label>Note<textarea name="note" rows="1" maxlength="500" autocomplete="off" defaultValue=${schedule?.note ?? ""}></textarea></label>
+          <label>End after so many jobs<input name="remaining" type="number" min="0" max="1000000" placeholder="any number" defaultValue=${schedule?.remaining ?? ""} /></label>
         </div>
+        <label>Note<textarea name="note" rows="1" maxlength="500" autocomplete="off" defaultValue=${schedule?.note ?? ""}></textarea></label>
         ${state.problem && html`<${Failed} problem=${state.problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Cancel</button>
