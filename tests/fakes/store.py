@@ -797,6 +797,7 @@ class MemoryStore:
 
     async def next_due_s(self) -> float | None:
         self._answer()
+        now = self.now()
         due = {
             row.job.hold.until
             for row in self.rows.values()
@@ -804,10 +805,10 @@ class MemoryStore:
         }
         due |= {row.expires_at for row in self.rows.values()}
         due |= set(self.pauses.next_end())
-        due |= {self.now()} if self.dependencies.due_now else set()
-        due |= {self.now() for row in self.rows.values() if self._is_free(row)}
+        due |= {now} if self.dependencies.due_now else set()
+        due |= {now for row in self.rows.values() if self._is_free(row)}
         times = [at for at in due if at is not None]
-        return (min(times) - self.now()).total_seconds() if times else None
+        return (min(times) - now).total_seconds() if times else None
 
     async def reorder(
         self,

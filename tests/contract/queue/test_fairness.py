@@ -26,6 +26,8 @@ from tests.support.queues import (  # noqa: F401
 from tests.support.servers.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
 from tests.support.stores import waiting
 
+STARTS = 210
+"""Thirty turns of users whose weights are 1, 2 and 4."""
 SHARES = {
     "one": Share(1),
     "two": Share(2),
@@ -121,10 +123,10 @@ async def test_users_run_by_their_weights_however_few_slots_there_are(
     """All slots are busy, and each job takes as long as any other."""
     users = {"one": 1, "two": 2, "four": 4}
     for uid in users:
-        await shared.enqueue(numbered(uid, 400))
+        await shared.enqueue(numbered(uid, 200))
     running: deque[str] = deque()
     started: Counter[str] = Counter()
-    for _ in range(490):
+    for _ in range(STARTS):
         if len(running) == slots:
             await shared.acknowledge([running.popleft()])
         [job_id] = await shared.dequeue(wait_s=ANSWER_S)
@@ -132,7 +134,7 @@ async def test_users_run_by_their_weights_however_few_slots_there_are(
         started[job_id.partition("-")[0]] += 1
 
     for uid, weight in users.items():
-        assert started[uid] == pytest.approx(490 * weight / 7, rel=0.1)
+        assert started[uid] == pytest.approx(STARTS * weight / 7, rel=0.1)
 
 
 async def test_a_user_who_runs_as_much_as_he_may_is_passed_over_until_one_of_his_ends(
@@ -235,9 +237,10 @@ async def test_loads_that_are_wrong_are_counted_anew(
 
 
 async def test_after_a_flush_what_runs_counts_again_and_the_order_is_the_same(
-    queue: Queue, installation: Installation
+    queue: Queue, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Jobs go on while the server forgets them."""
+    monkeypatch.setattr("scheduler.queue.dequeuer.RESTORE_S", 0.01)
     await queue.enqueue(numbered("a", 9))
     assert len(await queue.dequeue(wait_s=ANSWER_S, limit=3)) == 3
     await installation.look.flushall()

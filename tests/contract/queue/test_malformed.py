@@ -240,6 +240,7 @@ async def test_a_key_of_another_type_is_deleted_and_all_ids_are_asked_for(
     with pytest.raises(QueueUnavailable, match="WRONGTYPE"):
         await CALLS[key](queue)
 
+    await patiently(lambda: queue.enqueue(waiting("2")))
     await patiently(lambda: CALLS[key](queue))
     assert await raw.type(name) != wrong
     assert await patiently(queue.forgetful)

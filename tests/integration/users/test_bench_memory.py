@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bench.ours.memory_and_cpu import KINDS, POOL_PROCESSES, by_kind, cpu_s, pss_mb
-from tests.support.nodes import Node
+from tests.support.nodes import ROOT, Nodes
 
 
-async def test_each_process_of_a_node_is_of_one_kind(node: Node) -> None:
+async def test_each_process_of_a_node_is_of_one_kind(start_node: Nodes) -> None:
     """One of each kind, except the pool processes: one for each worker, and a spare."""
+    node = start_node.start("node", {}, program=ROOT / "main.py")
     await node.alone()
     found = by_kind(node)
     expected = dict.fromkeys(KINDS, 1) | {POOL_PROCESSES: node.workers + 1}

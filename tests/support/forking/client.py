@@ -78,9 +78,15 @@ class ForkServer:
     ) -> ForkedProcess:
         """Start a program of a node in a folder, which says its first lines on a pipe."""
         said, says = os.pipe()
-        message = json.dumps(
-            {"program": str(program), "folder": str(folder), "environment": dict(environment)}
-        ).encode()
+        umask = os.umask(0)
+        os.umask(umask)
+        request = {
+            "program": str(program),
+            "folder": str(folder),
+            "environment": dict(environment),
+            "umask": umask,
+        }
+        message = json.dumps(request).encode()
         with _adopted_orphans(), Path(os.devnull).open("rb") as nothing:
             streams = [nothing.fileno(), says, log.fileno()]
             socket.send_fds(self._control, [message], streams)

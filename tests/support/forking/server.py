@@ -78,6 +78,7 @@ def _orphan() -> int:
 def _become_node(request: Mapping[str, Any], streams: list[int]) -> None:
     """Be as if this had been started by `python main.py`, and run it."""
     os.setsid()
+    os.umask(request["umask"])
     os.chdir(request["folder"])
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
