@@ -15,8 +15,8 @@ from tests.support.nodes import ROOT, Node, Nodes
 EXAMPLES = 10
 """For each operation and phase: enough to get each kind of answer, in about ten seconds."""
 PHASES = "examples,coverage,fuzzing,stateful"
-FEW, SHORT = (EXAMPLES, PHASES) if "SECONDS" in os.environ else (2, "examples,coverage,fuzzing")
-"""The same for each role, whose rights depend on no earlier request."""
+FEW, SHORT = (EXAMPLES, PHASES) if "SECONDS" in os.environ else (2, "examples,fuzzing")
+"""The same for each role, whose rights depend neither on flaws of a request nor on earlier ones."""
 STAYS = "use_after_free"
 """The check that a DELETE removes; here it aborts, and the job stays."""
 SAME = ("--generation-deterministic", "--no-color")
