@@ -1,6 +1,6 @@
 """Runs a node on each other Python that the machine has, and a part of the tests on the newest.
 
-    pythons.py        as in CI
+    pythons.py        as in CI: of the contracts, only those of jobs in stores and ids in queues
     pythons.py all    the tests on each, as `make pythons` does
 
 `make test` runs the whole suite on one. What may differ between Pythons is the language, its
@@ -22,7 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import smoke
@@ -30,6 +30,7 @@ import smoke
 ROOT = Path(__file__).parents[1]
 OLDEST, NEWEST = 11, 14
 TESTS = ("tests/unit", "tests/contract")
+FEW = ("tests/unit", "tests/contract/store", "tests/contract/queue/test_queue.py")
 LEFT_OUT = ("tests/unit/repository", "tests/unit/core/test_json_numpy.py")
 """The first is about files; the second needs the packages of `requirements-handlers.txt`."""
 CHOSEN = "unit or test_attempts or not (memory or postgres or sentinel or cluster)"
@@ -44,7 +45,10 @@ def main(*, on_each: bool) -> None:
     for minor, python in others.items():
         with tempfile.TemporaryDirectory() as folder:
             print(f"Python 3.{minor}", flush=True)
-            _test(python, Path(folder), only_a_node=not on_each and minor != max(others))
+            if on_each:
+                _test(python, Path(folder), TESTS)
+            else:
+                _test(python, Path(folder), FEW if minor == max(others) else ())
 
 
 def _pythons() -> dict[int, Path]:
@@ -66,15 +70,16 @@ def _minor(python: Path) -> int | None:
     return int(ended.stdout) if ended.returncode == 0 else None
 
 
-def _test(python: Path, folder: Path, *, only_a_node: bool) -> None:
+def _test(python: Path, folder: Path, tests: Sequence[str]) -> None:
+    """Run these tests, and a node, on a Python."""
     own = folder / "bin" / "python"
     pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([python, "-m", "venv", folder], check=True)
     subprocess.run([*pip, "--require-hashes", "-r", "requirements-dev.txt"], check=True)
-    if not only_a_node:
+    if tests:
         pytest = [own, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile"]
         left_out = ["-p", "no:cacheprovider", *(f"--ignore={each}" for each in LEFT_OUT)]
-        subprocess.run([*pytest, *left_out, "-k", CHOSEN, *TESTS], check=True)
+        subprocess.run([*pytest, *left_out, "-k", CHOSEN, *tests], check=True)
     smoke.run([str(own), "main.py"])
 
 
