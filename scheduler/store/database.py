@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -49,6 +49,10 @@ class Row(Protocol):
 
     def __iter__(self) -> Iterator[Any]:
         """The values, in the order of the columns."""
+        ...
+
+    def keys(self) -> Iterable[str]:
+        """The names of the columns, in their order."""
         ...
 
 

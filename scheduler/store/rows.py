@@ -66,6 +66,8 @@ from scheduler.store.database import Row
 
 def job(row: Row) -> Job:
     """The job in a row with all columns."""
+    # A row of SQLite looks for a name among all names, which takes longer than all else here.
+    row = dict(zip(row.keys(), row, strict=True))
     return Job(
         **_submitted(row),
         id=row["id"],
