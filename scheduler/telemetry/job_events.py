@@ -44,6 +44,8 @@ TEXTS: Final[Mapping[Status, str]] = {
 
 LEFT_UNDONE: Final = "clean-up failed"
 RETRIED: Final = "attempt failed, and the job is tried again"
+IDS_OF_LINE_MAX: Final = 100
+"""Docker and containerd cut lines at 16 KiB."""
 
 
 class JobEvents:
@@ -150,10 +152,12 @@ class JobEvents:
         lines = defaultdict[tuple[str, str, str], list[str]](list)
         for job in jobs:
             lines[job.uid, job.task, job.reason].append(job.id)
-        for (uid, task, reason), ids in lines.items():
-            which = {"jobs": ids} if len(ids) > 1 else {"job": ids[0]}
-            text = TEXTS[Status.ABORTED]
-            self._log.info(text, **which, user=uid, task=task, attempt=0, reason=reason)
+        for (uid, task, reason), all_ids in lines.items():
+            fields = {"user": uid, "task": task, "attempt": 0, "reason": reason}
+            for begin in range(0, len(all_ids), IDS_OF_LINE_MAX):
+                ids = all_ids[begin : begin + IDS_OF_LINE_MAX]
+                which = {"jobs": ids} if len(ids) > 1 else {"job": ids[0]}
+                self._log.info(TEXTS[Status.ABORTED], **which, **fields)
 
     def cleanup_ended(self, claim: Claim, end: CleanupEnd, error: Failure | None) -> None:
         """A try of a clean-up has ended, or was cut short."""

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from scheduler.api.http_metrics import metrics_middleware
 from scheduler.core.cleanup import CleanupEnd
+from scheduler.core.dependencies.resolving import AbortedJob
 from scheduler.core.job import (
     Abort,
     Claim,
@@ -137,6 +138,20 @@ def test_an_abort_says_why_how_and_how_fast(job_events: Counting, lines: list[An
         {**expected, "reason": None, "signal": None, "latency_ms": 2000},
         expected,
     ]
+
+
+def test_no_line_is_so_long_that_what_collects_logs_would_cut_it(
+    job_events: Counting, lines: list[Any]
+) -> None:
+    """A job that fails may abort a thousand that wait for it: each is found by its id."""
+    jobs = [
+        AbortedJob(f"{CLAIM.id[:-4]}{number:04}", "ada", "task1", "why") for number in range(999)
+    ]
+    job_events.aborted_after_others(jobs)
+
+    found = [job_id for line in lines for job_id in line.get("jobs", [line.get("job")])]
+    assert found == [job.id for job in jobs]
+    assert all(len(json.dumps(line)) < 16_384 for line in lines)
 
 
 def test_jobs_of_a_lot_share_a_line_where_they_differ_in_nothing_else(
