@@ -171,4 +171,4 @@ async def test_a_node_that_goes_on_too_late_begins_its_transaction_anew(town: To
     node.signal(signal.SIGCONT)
 
     await eventually(lambda: begun(town.folder) == JOBS)
-    assert "away" not in node.log, node.log
+    assert "the store is away" not in node.log, node.log
