@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Mapping
@@ -16,6 +15,7 @@ import aiohttp
 
 from bench.harness.run import ROOT
 from bench.peers.environments import peer_python
+from tests.support.servers.ports import free_port
 
 BOOT_S: Final = 30.0
 """How long a server may take to start, or to exit."""
@@ -43,7 +43,7 @@ async def open_front_end(
 
     `settings` are the environment variables that name the servers.
     """
-    port = _free_port()
+    port = free_port()
     python = await peer_python("frontend")
     server = await asyncio.create_subprocess_exec(
         *(python, "-m", "uvicorn", "bench.peers.celery_front_end:app", "--port", str(port)),
@@ -69,10 +69,3 @@ async def _wait_for_answer(url: str) -> None:
                 async with session.get(url):
                     return
             await asyncio.sleep(POLL_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -12,8 +12,9 @@ from scheduler.core.errors import QueueUnavailable
 from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from tests.support.queues import CHANCE, one_of, patiently
+from tests.support.servers.ports import free_port
 from tests.support.servers.proxy import in_front_of
-from tests.support.servers.redis import RedisServer, free_port
+from tests.support.servers.redis import RedisServer
 from tests.support.servers.redis_groups import RedisCluster, SentinelGroup
 from tests.support.stores import waiting
 

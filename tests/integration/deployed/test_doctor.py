@@ -21,7 +21,8 @@ from scheduler.store.inspecting import OwnNode, inspect_store
 from tests.support.commands import command
 from tests.support.nodes import Nodes
 from tests.support.servers.pgbouncer import PgBouncers, start_pgbouncer
-from tests.support.servers.postgres import PostgresServer, free_port
+from tests.support.servers.ports import free_port
+from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import RedisServer
 from tests.support.servers.redis_groups import RedisCluster, SentinelGroup
 

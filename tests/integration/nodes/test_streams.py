@@ -14,7 +14,7 @@ import pytest
 from atlanscheduler_client import Client
 from tests.support.commands import COMMAND, command, environment
 from tests.support.nodes import HANDLERS, ROOT, Node
-from tests.support.servers.postgres import free_port
+from tests.support.servers.ports import free_port
 
 CLOSING = {"output": ">&-", "errors": "2>&-", "all three": "<&- >&- 2>&-"}
 

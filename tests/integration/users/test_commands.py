@@ -14,7 +14,7 @@ import pytest
 from scheduler.cli.exit_status import Exit
 from tests.support.commands import COMMAND, Terminal, command, environment
 from tests.support.nodes import ROOT, Node, Nodes
-from tests.support.servers.postgres import free_port
+from tests.support.servers.ports import free_port
 from tests.support.servers.stream_server import stream_server
 from tests.unit.client.conftest import reply
 

@@ -20,6 +20,7 @@ import pytest
 from tests.support.nodes import ROOT, Node
 from tests.support.programs import program
 from tests.support.readme import blocks
+from tests.support.servers.ports import free_port
 
 START_S: Final = 20.0
 DEFAULTS: Final = """
@@ -63,7 +64,7 @@ def in_front(kind: str, folder: Path, *, behind: str, path: str) -> Iterator[str
         kind: "defaults" of nginx, or what the page shows for "nginx" or "caddy", or for "users":
             nginx that knows its users, `ada`, `bob` and `eve`, by their names as passwords.
     """
-    port = _free_port()
+    port = free_port()
     server = _server(kind)
     (folder / "users").write_text("ada:{PLAIN}ada\nbob:{PLAIN}bob\neve:{PLAIN}eve\n")
     for old, new in (
@@ -127,13 +128,6 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(

@@ -22,7 +22,8 @@ import asyncpg
 import pytest
 
 from tests.support.programs import program
-from tests.support.servers.postgres import PostgresServer, free_port
+from tests.support.servers.ports import free_port
+from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.proxy import Proxy
 
 START_S = 10.0

@@ -11,7 +11,6 @@ skipped.
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -23,6 +22,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+
+from tests.support.servers.ports import free_port
 
 START_S = 30.0
 SETTINGS = "-c fsync=off -c max_connections=200 -c log_min_messages=warning"
@@ -98,13 +99,6 @@ def _initialised(data: Path) -> Any:  # noqa: ANN401 - an untyped wheel's
     program = get_server(data, start=False)
     program.ensure_pgdata_inited()
     return program
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from tests.support.servers.postgres import START_S, PostgresServer, free_port
+from tests.support.servers.ports import free_port
+from tests.support.servers.postgres import START_S, PostgresServer
 from tests.support.servers.proxy import Proxy, in_front_of
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from scheduler.queue.embedded.program import find_program
+from tests.support.servers.ports import free_port
 
 BOOT_S = 30.0
 ANSWER_S = 30.0
@@ -139,13 +139,6 @@ class RedisServer:
                 time.sleep(0.005)
             else:
                 return
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

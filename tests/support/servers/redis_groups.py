@@ -17,7 +17,8 @@ import pytest
 import redis
 from redis.crc import key_slot
 
-from tests.support.servers.redis import RedisServer, free_port
+from tests.support.servers.ports import free_port
+from tests.support.servers.redis import RedisServer
 
 SERVICE = "main"
 DOWN_MS = 1000

@@ -16,7 +16,8 @@ from tests.support.nodes import Nodes
 from tests.support.programs import program
 from tests.support.queues import CHANCE
 from tests.support.servers.certificates import Authority
-from tests.support.servers.redis import RedisServer, free_port
+from tests.support.servers.ports import free_port
+from tests.support.servers.redis import RedisServer
 from tests.support.stores import waiting
 
 SECRET = "sesame"  # noqa: S105 - of a server that lives for one test
