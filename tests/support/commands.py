@@ -1,4 +1,8 @@
-"""Runs the command line as people and scripts do: `python main.py …` in a process."""
+"""Runs the command line as people and scripts do: `python main.py …` in a process.
+
+One that is run to its end starts by a fork (tests/support/forking); one on a terminal starts as it
+does for people.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.eventually import eventually
+from tests.support.forking.client import forked_command
 from tests.support.nodes import ROOT, Node
 
-COMMAND = [sys.executable, "-W", "error", str(ROOT / "main.py")]
+PROGRAM = ROOT / "main.py"
+COMMAND = [sys.executable, "-W", "error", str(PROGRAM)]
 CTRL_C = "\x03"
 END_S = 60.0
 
@@ -47,19 +53,15 @@ async def command(
     environ: Mapping[str, str] | None = None,
 ) -> Ended:
     """Run a command to its end, with pipes for its output."""
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *arguments,
-        env=environment(node, **(environ or {})),
-        cwd=folder,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    status, output, errors = await forked_command(
+        PROGRAM,
+        arguments,
+        folder or Path.cwd(),
+        environment(node, **(environ or {})),
+        stdin=stdin.encode(),
+        within_s=END_S,
     )
-    async with asyncio.timeout(END_S):
-        output, errors = await process.communicate(stdin.encode())
-    assert process.returncode is not None
-    return Ended(process.returncode, output.decode(), errors.decode())
+    return Ended(status, output.decode(), errors.decode())
 
 
 class Terminal:

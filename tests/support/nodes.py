@@ -25,7 +25,7 @@ import aiohttp
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.forking.client import ForkedProcess, fork_server
+from tests.support.forking.client import ForkedProcess, forked_node
 from tests.support.process_table import bearers, command_of, members, zombies
 
 ROOT = Path(__file__).parents[2]
@@ -54,13 +54,6 @@ def executed(
         text=True,
         start_new_session=True,
     )
-
-
-def forked(
-    program: Path, folder: Path, environment: Mapping[str, str], log: IO[bytes]
-) -> ForkedProcess:
-    """The same by a fork, for a third of the processor time."""
-    return fork_server().fork(program, folder, environment, log)
 
 
 class Node:
@@ -227,7 +220,7 @@ class Nodes:
     ) -> Node:
         """Start a node, or a program of the test's that runs one."""
         if program is None:
-            node = Node(self._folder / folder, settings, launch=forked)
+            node = Node(self._folder / folder, settings, launch=forked_node)
         else:
             node = Node(self._folder / folder, settings, program=program)
         self._started.append(node)

@@ -1,5 +1,5 @@
-"""Nodes that start by a fork, with their modules imported: two thirds of what a start costs.
+"""`main.py` by a fork, with its modules imported: a third of what a start costs otherwise.
 
-server    forks them: a process that has imported what a node imports
+server    forks it: a process that has imported what nodes, or commands, import
 client    asks the server for one, and waits for its end, as `subprocess` would
 """

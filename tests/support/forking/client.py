@@ -1,7 +1,8 @@
-"""Starts nodes by the fork server of this process, as its children."""
+"""Starts nodes and commands by the fork servers of this process, as its children."""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import json
 import os
@@ -10,13 +11,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Final
 
-from tests.support.forking.server import MARK, MESSAGE_MAX, PLACEHOLDER
+from tests.support.forking.server import MARK, MESSAGE_MAX, PLACEHOLDER, STREAMS
 
 ROOT: Final = Path(__file__).parents[3]
 LOOK_S: Final = 0.01
@@ -26,7 +27,7 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 class ForkedProcess:
     """A child of this process, with what tests use of `subprocess.Popen`."""
 
-    def __init__(self, pid: int, stdout: IO[str]) -> None:
+    def __init__(self, pid: int, stdout: IO[str] | None = None) -> None:
         self.pid = pid
         self.stdout = stdout
         self.returncode: int | None = None
@@ -42,7 +43,7 @@ class ForkedProcess:
         until = time.monotonic() + timeout
         while (status := self.poll()) is None:
             if time.monotonic() > until:
-                raise subprocess.TimeoutExpired(f"the node {self.pid}", timeout)
+                raise subprocess.TimeoutExpired(f"the process {self.pid}", timeout)
             time.sleep(LOOK_S)
         return status
 
@@ -55,15 +56,15 @@ class ForkedProcess:
 
 
 class ForkServer:
-    """The process that forks nodes for this one, and ends with it."""
+    """The process that forks nodes, or commands, for this one, and ends with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
         self._control, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-W", "error", "-m", "tests.support.forking.server"),
-                    str(theirs.fileno()),
+                    *(str(theirs.fileno()), kind),
                 ],
                 cwd=ROOT,
                 env={**os.environ, MARK: PLACEHOLDER},
@@ -74,32 +75,89 @@ class ForkServer:
             )
 
     def fork(
-        self, program: Path, folder: Path, environment: Mapping[str, str], log: IO[bytes]
-    ) -> ForkedProcess:
-        """Start a program of a node in a folder, which says its first lines on a pipe."""
-        said, says = os.pipe()
+        self,
+        program: Path,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        streams: Sequence[int],
+    ) -> int:
+        """Start a program in a folder with these standard streams; its process number."""
         umask = os.umask(0)
         os.umask(umask)
         request = {
             "program": str(program),
+            "arguments": arguments,
             "folder": str(folder),
             "environment": dict(environment),
             "umask": umask,
         }
         message = json.dumps(request).encode()
-        with _adopted_orphans(), Path(os.devnull).open("rb") as nothing:
-            streams = [nothing.fileno(), says, log.fileno()]
+        with _adopted_orphans():
             socket.send_fds(self._control, [message], streams)
-            os.close(says)
             answer = self._control.recv(MESSAGE_MAX)
         assert answer, "the fork server has ended"
-        return ForkedProcess(int(answer), os.fdopen(said))
+        return int(answer)
 
 
 @cache
-def fork_server() -> ForkServer:
-    """The one of this process, which starts with its first node."""
-    return ForkServer()
+def fork_server(kind: str) -> ForkServer:
+    """The one of this process for a kind, "nodes" or "commands", which starts with the first."""
+    return ForkServer(kind)
+
+
+def forked_node(
+    program: Path, folder: Path, environment: Mapping[str, str], log: IO[bytes]
+) -> ForkedProcess:
+    """A program of a node, which says its first lines on a pipe."""
+    said, says = os.pipe()
+    with Path(os.devnull).open("rb") as nothing:
+        streams = (nothing.fileno(), says, log.fileno())
+        pid = fork_server("nodes").fork(program, (), folder, environment, streams)
+    os.close(says)
+    return ForkedProcess(pid, os.fdopen(said))
+
+
+async def forked_command(
+    program: Path,
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    stdin: bytes,
+    within_s: float,
+) -> tuple[int, bytes, bytes]:
+    """Run a program to its end, with pipes: its exit status, its output, and its errors."""
+    pipes = [os.pipe() for _ in range(STREAMS)]
+    (reads_input, writes_input), (output, says), (errors, complains) = pipes
+    theirs = (reads_input, says, complains)
+    try:
+        pid = fork_server("commands").fork(program, arguments, folder, environment, theirs)
+    finally:
+        for stream in theirs:
+            os.close(stream)
+    process = ForkedProcess(pid)
+    late = asyncio.get_running_loop().call_later(within_s, process.kill)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.to_thread(_write, writes_input, stdin), name="input")
+            said = group.create_task(asyncio.to_thread(_read, output), name="output")
+            complained = group.create_task(asyncio.to_thread(_read, errors), name="errors")
+        status = await asyncio.to_thread(process.wait, within_s)
+    finally:
+        late.cancel()
+        process.kill()
+    return status, said.result(), complained.result()
+
+
+def _write(stream: int, data: bytes) -> None:
+    with suppress(BrokenPipeError), os.fdopen(stream, "wb") as pipe:
+        pipe.write(data)
+
+
+def _read(stream: int) -> bytes:
+    with os.fdopen(stream, "rb") as pipe:
+        return pipe.read()
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""A process that has imported what a node imports, and forks nodes: `python -m … DESCRIPTOR`.
+"""A process that has imported what a program imports, and forks it: `python -m … DESCRIPTOR KIND`.
 
-The descriptor is a socket. Each message on it asks for a node, brings its standard streams, and is
-answered with its process number. The node is no child of this process: it is an orphan, which the
-kernel gives to the test that asked.
+The kind is "nodes" or "commands". The descriptor is a socket: each message on it asks for a program
+of the kind, brings its standard streams, and is answered with its process number. It is no child of
+this process: it is an orphan, which the kernel gives to the test that asked.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ MARK: Final = "TRIAL"
 """The variable by which tests find a node's processes."""
 PLACEHOLDER: Final = "0" * 32
 """As long as what stands there in a node."""
-NOT_IN_A_NODE: Final = (
-    "scheduler.processes.child.",
-    "scheduler.processes.warden.",
-    "scheduler.cli.",
-)
+NOT_IMPORTED: Final = {
+    "nodes": ("scheduler.processes.child.", "scheduler.processes.warden.", "scheduler.cli."),
+    "commands": ("scheduler.processes.child.", "scheduler.processes.warden."),
+}
 
 
 def main() -> None:
     """Import everything, and fork until the test has ended."""
+    left_out = NOT_IMPORTED[sys.argv[2]]
     for module in pkgutil.walk_packages(scheduler.__path__, "scheduler."):
-        if not module.name.startswith(NOT_IN_A_NODE) and not module.name.endswith("__main__"):
+        if not module.name.startswith(left_out) and not module.name.endswith("__main__"):
             import_module(module.name)
     assert threading.active_count() == 1, "a fork would have a part of this process only"
     gc.collect()
@@ -54,7 +54,7 @@ def main() -> None:
             for stream in streams:
                 os.close(stream)
             control.send(str(pid).encode())
-    _become_node(json.loads(message), streams)
+    _become(json.loads(message), streams)
 
 
 def _orphan() -> int:
@@ -75,7 +75,7 @@ def _orphan() -> int:
         return int(pipe.read())
 
 
-def _become_node(request: Mapping[str, Any], streams: list[int]) -> None:
+def _become(request: Mapping[str, Any], streams: list[int]) -> None:
     """Be as if this had been started by `python main.py`, and run it."""
     os.setsid()
     os.umask(request["umask"])
@@ -85,7 +85,7 @@ def _become_node(request: Mapping[str, Any], streams: list[int]) -> None:
         os.close(stream)
     _open_streams()
     _set_environment(request["environment"])
-    sys.argv[1:] = []
+    sys.argv[1:] = request["arguments"]
     runpy.run_path(request["program"], run_name="__main__")
 
 
@@ -100,8 +100,8 @@ def _set_environment(environment: Mapping[str, str]) -> None:
     """Of this process, and the mark also where /proc reads it: what was given to its program."""
     getenv = ctypes.CDLL(None).getenv
     getenv.restype = ctypes.c_void_p
-    mark = environment[MARK].encode()
-    assert len(mark) == len(PLACEHOLDER), environment[MARK]
+    mark = environment.get(MARK, PLACEHOLDER).encode()
+    assert len(mark) == len(PLACEHOLDER), mark
     ctypes.memmove(getenv(MARK.encode()), mark, len(mark))
     os.environ.clear()
     os.environ.update(environment)
