@@ -7,9 +7,8 @@ called. A client's disconnect cancels its view; the ports promise that this is s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, wraps
+from functools import partial, wraps
 
-import orjson
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
@@ -18,8 +17,7 @@ from scheduler.api.access.browsers import refuse_other_sites
 from scheduler.api.access.gate import Gate, View
 from scheduler.api.access.parts import Access
 from scheduler.api.dashboard import add_dashboard, dashboard_paths
-from scheduler.api.description import docs
-from scheduler.api.description.openapi import document
+from scheduler.api.description.described import described
 from scheduler.api.description.route import Route
 from scheduler.api.description.routes import UID_SEGMENT, routes
 from scheduler.api.json_response import COMMON_HEADERS
@@ -82,7 +80,7 @@ def build_app(
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
     app[state.REGISTRY] = registry
-    app[state.OPENAPI], app[state.DOCS] = _described(open_metrics=access.open_metrics)
+    app[state.DESCRIBED] = partial(described, open_metrics=access.open_metrics)
     app[state.LOAD] = Load()
     app[state.STREAMS] = state.OpenStreams()
     app.on_shutdown.append(end_streams)
@@ -140,13 +138,6 @@ def _without_body(view: View) -> View:
         return await view(request)
 
     return skipping
-
-
-@cache  # the routes are constants, and pydantic is slow
-def _described(*, open_metrics: bool) -> tuple[bytes, str]:
-    """The OpenAPI document as JSON and as a page."""
-    described = document(routes(open_metrics=open_metrics))
-    return orjson.dumps(described), docs.page(described)
 
 
 async def _finish_headers(_: web.Request, response: web.StreamResponse) -> None:

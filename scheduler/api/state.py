@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -26,6 +27,13 @@ from scheduler.service.reruns import Reruns
 from scheduler.service.schedules.schedules import ScheduleService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
+
+
+class Described(NamedTuple):
+    """The OpenAPI document."""
+
+    json: bytes
+    page: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +76,8 @@ LIMITS: Final = web.AppKey("limits", Limits)
 PATH_PREFIX: Final = web.AppKey("path_prefix", str)
 """The path below which a proxy serves the node, without a slash at its end; empty for the root."""
 REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
-OPENAPI: Final = web.AppKey("openapi", bytes)
-"""The OpenAPI document as JSON."""
-DOCS: Final = web.AppKey("docs", str)
-"""The OpenAPI document as a page."""
+DESCRIBED: Final = web.AppKey("described", partial[Described])
+"""The description of this API; the first call takes a while."""
 LOAD: Final = web.AppKey("load", Load)
 SHARE: Final = web.RequestKey("share", Share)
 """What the request holds of the budget."""

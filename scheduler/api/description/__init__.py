@@ -9,5 +9,6 @@ operation_examples
            examples of parameters, requests and responses
 openapi    the OpenAPI document, made from the routes
 docs       the document as a page, styled by docs.css; `reading` writes an operation on it
+described  both, made when they are first asked for
 curl       an operation as a command
 """

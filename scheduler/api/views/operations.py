@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from aiohttp import web
@@ -12,7 +13,7 @@ from scheduler.api.description.curl import example_job
 from scheduler.api.description.docs import POLICY, at, submitting
 from scheduler.api.json_response import json_response
 from scheduler.api.problems import NOT_READY, problem
-from scheduler.api.state import DOCS, OPENAPI, PATH_PREFIX, PAUSES, PRINCIPAL, REGISTRY, SERVICE
+from scheduler.api.state import DESCRIBED, PATH_PREFIX, PAUSES, PRINCIPAL, REGISTRY, SERVICE
 from scheduler.service.documents import node_document, task_document
 
 
@@ -84,7 +85,8 @@ async def openapi(request: web.Request) -> web.Response:
 
     Generate clients from it, or import it into a tool such as Postman.
     """
-    return web.Response(body=request.app[OPENAPI], content_type="application/json")
+    described = await asyncio.to_thread(request.app[DESCRIBED])
+    return web.Response(body=described.json, content_type="application/json")
 
 
 async def docs(request: web.Request) -> web.Response:
@@ -96,5 +98,6 @@ async def docs(request: web.Request) -> web.Response:
     here = f"{request.scheme}://{request.host}{request.app[PATH_PREFIX]}"
     tasks = request.app[SERVICE].tasks
     job = example_job({name: options.doc for name, options in tasks.items()})
-    text = at(here, submitting(job, request.app[DOCS]))
+    described = await asyncio.to_thread(request.app[DESCRIBED])
+    text = at(here, submitting(job, described.page))
     return web.Response(text=text, content_type="text/html", headers=headers)

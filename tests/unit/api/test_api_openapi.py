@@ -7,6 +7,7 @@ import inspect
 import pytest
 from openapi_spec_validator import validate
 
+from scheduler.api.description.described import described
 from scheduler.api.description.routes import ROUTES
 from scheduler.api.problems import BY_ERROR, BY_STATUS, KINDS
 from scheduler.core import errors
@@ -18,6 +19,22 @@ async def test_the_document_is_valid_openapi(api: Api) -> None:
 
     validate(answer.json)
     assert answer.json == DOCUMENT
+
+
+@pytest.fixture
+def _not_described() -> None:
+    described.cache_clear()
+
+
+@pytest.mark.usefixtures("_not_described", "api")
+async def test_the_description_is_made_once_and_not_before_it_is_asked_for(api: Api) -> None:
+    await api.get("/-/health")
+    assert described.cache_info().misses == 0
+
+    for path in ("/-/openapi.json", "/-/docs", "/-/openapi.json"):
+        await api.get(path)
+
+    assert described.cache_info().misses == 1
 
 
 def test_every_route_is_in_the_document() -> None:
