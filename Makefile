@@ -14,10 +14,10 @@ install: .venv/run.stamp
 
 # The whole suite, in N processes: more than there are cores, since many tests wait. The tests of a
 # file stay together, which share nodes; the files come in random order. Programs that tests need are
-# installed first, where that is allowed.
+# installed first, where that is allowed. LONG=1 repeats more, in more variants.
 test: .venv/dev.stamp .venv/handlers.stamp
 	@$(BIN)/python -m tests.support.programs
-	$(BIN)/python -m pytest --numprocesses $(or $(N),3) --dist loadfile --no-loadscope-reorder $(ARGS)
+	LONG=$(LONG) $(BIN)/python -m pytest --numprocesses $(or $(N),3) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

@@ -25,8 +25,8 @@ from scheduler.node.config.loading import load
 from tests.support.commands import environment
 from tests.support.nodes import ROOT, Node, Nodes
 from tests.support.pages.curl import check_curl
+from tests.support.pages.readme import Block, blocks
 from tests.support.pages.shell import Shell, shell
-from tests.support.readme import Block, blocks
 
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN_BY: Final = {

@@ -22,7 +22,7 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 import pytest
 
 from tests.support.nodes import ROOT, Node, Nodes
-from tests.support.readme import blocks
+from tests.support.pages.readme import blocks
 
 GUNICORN: Final = ("gunicorn", "--config", "settings.py", "--preload", "reports:app")
 SERVERS: Final = {

@@ -18,8 +18,8 @@ from typing import Final
 import pytest
 
 from tests.support.nodes import ROOT, Node
+from tests.support.pages.readme import blocks
 from tests.support.programs import program
-from tests.support.readme import blocks
 from tests.support.servers.ports import free_port
 
 START_S: Final = 20.0

@@ -7,7 +7,7 @@ import json
 from bench.harness.abort_report import CASES
 from bench.receipt import FIGURES, PICTURE, picture, sentence
 from tests.support.nodes import ROOT
-from tests.support.readme import table
+from tests.support.pages.readme import table
 
 MEASURED = {
     "AtlanScheduler, `grace_s=0`": "ours, tree of 10",

@@ -12,7 +12,7 @@ from scheduler.core.errors import StartError
 from scheduler.node.config.loading import SECTIONS, VARIABLES, Config, load
 from scheduler.node.config.quotas import UserLimits
 from scheduler.node.config.sections import Section, allowed
-from tests.support.readme import meanings
+from tests.support.pages.readme import meanings
 
 SHIPPED = Path(__file__).parents[3] / "config.toml"
 

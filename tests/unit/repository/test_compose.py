@@ -21,7 +21,7 @@ from scheduler.node.authentication import FILE, require_safe
 from scheduler.node.config.loading import VARIABLES, Config, load
 from tests.support.nodes import ROOT
 from tests.support.pages.dockerfile import arguments, instructions
-from tests.support.readme import blocks
+from tests.support.pages.readme import blocks
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: Final[dict[str, Any]] = COMPOSE["services"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.nodes import ROOT
-from tests.support.readme import table
+from tests.support.pages.readme import table
 
 LOCKS = sorted(ROOT.glob("requirements*.txt"))
 PIN = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(\[[\w,-]+\])?==(?P<version>\S+)( ; [^\\]+)? \\")

@@ -20,7 +20,7 @@ from scheduler.node.config.quotas import UserLimits
 from scheduler.node.config.sections import Section
 from scheduler.processes.child.loading.importing import load
 from tests.support.nodes import ROOT
-from tests.support.readme import blocks, meanings, table
+from tests.support.pages.readme import blocks, meanings, table
 from tests.unit.handlers.shipped import FOLDER, Job
 
 FIRST = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]

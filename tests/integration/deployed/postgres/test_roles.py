@@ -19,7 +19,7 @@ from tests.integration.nodes.test_node import refusal
 from tests.support.commands import Ended, command
 from tests.support.eventually import eventually
 from tests.support.nodes import ROOT, Nodes
-from tests.support.readme import blocks
+from tests.support.pages.readme import blocks
 from tests.support.stores import BYTES_MAX, queued
 
 LATEST = len(migrations(Dialect.POSTGRESQL))
