@@ -358,3 +358,20 @@ async def test_a_schedule_that_is_resumed_does_not_say_why_it_was_paused(
     """What its user wrote stays."""
     assert (await put(api, **HOURLY, paused=True, note=note)).json["note"] == note
     assert (await put(api, **HOURLY, note=note)).json["note"] == resumed
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00"])
+async def test_a_time_before_which_there_is_none_is_refused(api: Api, time: str) -> None:
+    """It is the least that many languages have, and stands for nothing in some of them."""
+    await put(api, **HOURLY)
+
+    answers = {
+        "/start_at": await put(api, **HOURLY, start_at=time),
+        "/end_at": await put(api, **HOURLY, end_at=time),
+        "/from": await backfill(api, time, "2026-01-01T00:00:00Z"),
+    }
+
+    for field, answer in answers.items():
+        assert answer.status == 400
+        assert "a time with its offset (RFC 3339)" in answer.flaws[field]
+    assert (await preview(api, cron="@daily", start_at=time)).status == 400
