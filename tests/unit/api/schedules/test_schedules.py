@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from scheduler.core.errors import StoreUnavailable
+from scheduler.core.schedules import timing
 from scheduler.core.schedules.firing import due
 from scheduler.core.schedules.zones import TZDATA_VERSION
 from tests.unit.api.conftest import Api, Response
+from tests.unit.node.test_schedule_look import unknown
 
 PATH = "/-/schedules/ada/nightly"
 ORDER: dict[str, Any] = {
@@ -375,3 +377,21 @@ async def test_a_time_before_which_there_is_none_is_refused(api: Api, time: str)
         assert answer.status == 400
         assert "a time with its offset (RFC 3339)" in answer.flaws[field]
     assert (await preview(api, cron="@daily", start_at=time)).status == 400
+
+
+async def test_a_schedule_in_a_zone_that_only_other_nodes_know_is_shown_without_times(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are of a later version; the others of its page have theirs."""
+    await put(api)
+    await put(api, "/-/schedules/ada/other", **HOURLY)
+    monkeypatch.setattr(timing, "zone", unknown)
+
+    shown = (await api.get("/-/schedules?uid=ada")).json
+
+    assert [(each["name"], len(each["next"])) for each in shown] == [("nightly", 0), ("other", 5)]
+    assert (await api.get(PATH)).json["next"] == []
+    assert [each["name"] for each in (await api.get("/-/ui/data/calendar?uid=ada")).json] == [
+        "nightly",
+        "other",
+    ]
