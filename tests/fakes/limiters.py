@@ -143,6 +143,13 @@ class MemoryLimiters:
         running = row is not None and row.job.status is Status.RUNNING
         return row is not None and (running or row.job.owner is not None or row.cleaning)
 
+    def _may_hold(self, job_id: str) -> bool:
+        """Also one that is queued again: where it is aborted now, its clean-up holds its keys."""
+        row = self._rows.get(job_id)
+        if row is None or self._is_held(job_id):
+            return row is not None
+        return row.undoable and row.job.status is Status.QUEUED and row.job.attempt > 0
+
     def _held_by(self, key: str) -> Sequence[Job]:
         rows = (self._rows[job_id] for job_id, limiter in self.limiter_of.items() if limiter == key)
         reasons = {HoldReason.LIMIT, HoldReason.THROTTLE}
@@ -159,7 +166,7 @@ class MemoryLimiters:
 
     async def freed(self, *, limit: int) -> Sequence[FreedLimiter]:
         self._answer()
-        left = {key for key, job_id in self.holds if not self._is_held(job_id)}
+        left = {key for key, job_id in self.holds if not self._may_hold(job_id)}
         throttles = {
             key for key, limiter in self.limiters.items() if limiter.interval_us is not None
         }
@@ -213,7 +220,7 @@ class MemoryLimiters:
     async def forget_holds(self, keys: Collection[str]) -> None:
         self._answer()
         self.holds = {
-            (key, job_id) for key, job_id in self.holds if key not in keys or self._is_held(job_id)
+            (key, job_id) for key, job_id in self.holds if key not in keys or self._may_hold(job_id)
         }
 
     async def close(self, limiter: Limiter, *, after_s: float) -> bool:

@@ -196,6 +196,28 @@ async def test_a_key_is_held_until_the_clean_up_is_over(store: Store, cleanup: C
     assert await let_all_go(store, ONE) == [second]
 
 
+async def test_the_clean_up_of_a_job_that_was_queued_again_holds_its_key(store: Store) -> None:
+    """What its attempts did is there, though it held nothing when it was aborted."""
+    await store.register(node())
+    first = new(undoable=True)
+    await store.insert([first])
+    (ran,) = (await claim(store, ONE, first.id)).claims
+    ended = end(ran, Status.QUEUED, death=DEATH)
+    object.__setattr__(ended, "again", Again(outcome=AttemptOutcome.TERMINATED, after_s=3600))
+    await store.settle([ended])
+    assert await let_all_go(store, ONE) == []
+    await abort(store, first.id)
+    (second,) = await jobs(store, 1)
+
+    assert [each.id for each in (await claim(store, ONE, second)).held] == [second]
+    assert await let_all_go(store, ONE) == []
+    (undo,) = await store.claim([first.id], node_id="a1", at=later(2), but_tasks=[TASK])
+    await store.settle_cleanup(first.id, token=undo.token, cleanup=Cleanup.DONE)
+
+    assert await let_all_go(store, ONE) == [second]
+    assert await store.limiters.freed(limit=100) == []
+
+
 async def test_a_job_that_is_given_back_holds_nothing(store: Store) -> None:
     """A drain lets others begin elsewhere."""
     first, second = await jobs(store, 2)
