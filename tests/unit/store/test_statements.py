@@ -71,6 +71,7 @@ READS = {
     "parents_in_wait",
     "ahead",
     "lane_counts",
+    "lock_overlapping",
     "lock_unique",
     "unique_free",
     "unique_holders",
