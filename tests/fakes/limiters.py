@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from scheduler.core.job import Claim, Hold, HoldReason, Job, Status, WaitingJob
 from scheduler.core.limits.limiters import Limiter
 from scheduler.core.policy import waiting_job
-from scheduler.core.ports.limiter_store import FreedLimiter, InLimiters, LimiterClaims, LimiterJob
+from scheduler.core.ports.limiter_store import (
+    FreedLimiter,
+    HoldingLimiter,
+    InLimiters,
+    LimiterClaims,
+    LimiterJob,
+)
 from scheduler.core.quotas.quota import Quotas
 from tests.fakes.rows import Row
 
@@ -90,9 +96,20 @@ class MemoryLimiters:
             tat = max(self.tats.get(limiter.key, 0), self._now())
             self.tats[limiter.key] = tat + limiter.interval_us
 
+    def _catch_up(self, before: Limiter, now: Limiter) -> None:
+        """Where a throttle lets more begin, its starts count as if they had begun by that."""
+        tat, at = self.tats.get(now.key, 0), self._now()
+        if before.interval_us is None or now.interval_us is None or tat <= at:
+            return
+        is_closed = tat - at > before.slack_us + before.interval_us
+        if now.interval_us < before.interval_us and not is_closed:
+            self.tats[now.key] = at + (tat - at) * now.interval_us // before.interval_us
+
     async def hold(self, jobs: Sequence[InLimiters]) -> Sequence[WaitingJob]:
         self._answer()
-        self.limiters |= {limiter.key: limiter for each in jobs for limiter in each.limiters}
+        for limiter in (limiter for each in jobs for limiter in each.limiters):
+            self._catch_up(self.limiters.get(limiter.key, limiter), limiter)
+            self.limiters[limiter.key] = limiter
         room = {limiter.key: self._room(limiter.key) for each in jobs for limiter in each.limiters}
         self.tats |= {key: self._now() for key in room if self.limiters[key].jobs_max is not None}
         held = list[tuple[Row, str]]()
@@ -181,16 +198,18 @@ class MemoryLimiters:
         opens = max(self.tats.get(key, 0), now) - limiter.slack_us
         return opens + self._let_go_before(key) * (limiter.interval_us or 0) - now
 
-    async def with_room(
+    async def holding(
         self, *, after: str, rules: Mapping[str, Limiter], limit: int
-    ) -> tuple[Sequence[str], str | None]:
+    ) -> tuple[Sequence[HoldingLimiter], str | None]:
         self._answer()
         self._know(rules)
         keys = sorted(key for key in self.limiters if key > after and self._held_by(key))[:limit]
-        free = [key for key in keys if self._room(key) > self._let_go_before(key)]
-        return free, keys[-1] if len(keys) == limit else None
+        found = [HoldingLimiter(key, self._room(key) > self._let_go_before(key)) for key in keys]
+        return found, keys[-1] if len(keys) == limit else None
 
     def _know(self, rules: Mapping[str, Limiter]) -> None:
+        for key, limiter in self.limiters.items():
+            self._catch_up(limiter, rules.get(limiter.rule, limiter)._replace(key=key))
         self.limiters = {
             key: rules[limiter.rule]._replace(key=key) if limiter.rule in rules else limiter
             for key, limiter in self.limiters.items()

@@ -49,6 +49,13 @@ class FreedLimiter(NamedTuple):
     """Whether it holds jobs."""
 
 
+class HoldingLimiter(NamedTuple):
+    """A limiter that holds jobs."""
+
+    key: str
+    has_room: bool
+
+
 class LimiterStore(Protocol):
     """The limiters of jobs: what of each handler, and of each key, may run at once or begin now.
 
@@ -93,13 +100,14 @@ class LimiterStore(Protocol):
         """
         ...
 
-    async def with_room(
+    async def holding(
         self, *, after: str, rules: Mapping[str, Limiter], limit: int
-    ) -> tuple[Sequence[str], str | None]:
-        """Of the next `limit` limiters that hold jobs, those that have room by these rules.
+    ) -> tuple[Sequence[HoldingLimiter], str | None]:
+        """The next `limit` limiters that hold jobs, and whether they have room by these rules.
 
         Also the last of them, after which others follow; None where these are the last. It finds
-        what `freed` does not: a limit that was raised, or a job that left before it began.
+        what `freed` does not: a rule that lets more begin than before, or a job that left before
+        it began.
         """
         ...
 

@@ -18,7 +18,13 @@ from typing import Final, NamedTuple, TypeVar
 from scheduler.basics.batch import Batch
 from scheduler.core.job import Claim, WaitingJob
 from scheduler.core.limits.limiters import Limiter
-from scheduler.core.ports.limiter_store import FreedLimiter, InLimiters, LimiterClaims, LimiterJob
+from scheduler.core.ports.limiter_store import (
+    FreedLimiter,
+    HoldingLimiter,
+    InLimiters,
+    LimiterClaims,
+    LimiterJob,
+)
 from scheduler.core.quotas.quota import Quotas
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
@@ -111,13 +117,13 @@ class SqlLimiters:
         found = await self._fetch("freed_limiters", limit)
         return [FreedLimiter(row["key"], bool(row["holds"])) for row in found]
 
-    async def with_room(
+    async def holding(
         self, *, after: str, rules: Mapping[str, Limiter], limit: int
-    ) -> tuple[Sequence[str], str | None]:
+    ) -> tuple[Sequence[HoldingLimiter], str | None]:
         """See `LimiterStore`."""
         found = await self._fetch("holding_limiters", after, arguments.limiters(rules), limit)
-        keys = [row["key"] for row in found if row["has_room"]]
-        return keys, found[-1]["key"] if len(found) == limit else None
+        limiters = [HoldingLimiter(row["key"], bool(row["has_room"])) for row in found]
+        return limiters, found[-1]["key"] if len(found) == limit else None
 
     async def let_go(
         self, key: str, *, rules: Mapping[str, Limiter], limit: int

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     NOTHING_RAN,
     Again,
@@ -113,7 +115,8 @@ async def test_those_that_were_let_go_count_until_they_begin(store: Store) -> No
     more = await store.limiters.let_go(key, rules={}, limit=10)
 
     assert [each.id for each in [*first, *more]] == sent[2:4]
-    assert await store.limiters.with_room(after="", rules={}, limit=10) == ([], None)
+    holding, last = await store.limiters.holding(after="", rules={}, limit=10)
+    assert ([each.has_room for each in holding], last) == ([False], None)
 
 
 async def test_each_key_has_room_of_its_own(store: Store) -> None:
@@ -297,6 +300,24 @@ async def test_a_limit_that_is_raised_lets_more_go_and_one_that_is_lowered_fewer
     assert await let_all_go(store, ONE) == [sent[3]]
 
 
+@pytest.mark.parametrize("options", [limited(), limited(Limit(1, by="uid"))])
+async def test_a_limit_that_a_handler_has_no_more_holds_nobody(
+    store: Store, options: HandlerOptions
+) -> None:
+    """Nor goes on letting so many go in a second as once ran at a time."""
+    sent = await jobs(store, 5)
+    await claim(store, ONE, *sent)
+
+    assert await let_all_go(store, options) == sent[1:]
+
+
+async def test_what_limits_the_jobs_of_an_unknown_handler_goes_on(store: Store) -> None:
+    """Another node may know it."""
+    await claim(store, ONE, *await jobs(store, 3))
+
+    assert await let_all_go(store, replace(limited(), name="another")) == []
+
+
 async def test_none_passes_one_that_waits(store: Store) -> None:
     """Else a stream of new jobs would let the held one wait for ever."""
     first, second = await jobs(store, 2)
@@ -438,10 +459,11 @@ async def test_a_look_at_all_limiters_goes_on_where_the_last_one_ended(store: St
         found = await claim(store, options, *await jobs(store, 2, uid=uid))
         await finish(store, *found.claims)
 
-    keys, last = await store.limiters.with_room(after="", rules={}, limit=2)
-    more, end_of_all = await store.limiters.with_room(after=last or "", rules={}, limit=2)
+    first, last = await store.limiters.holding(after="", rules={}, limit=2)
+    more, end_of_all = await store.limiters.holding(after=last or "", rules={}, limit=2)
 
-    assert [*keys, *more] == [limiter(options, uid=uid).key for uid in ("ada", "bob", "eve")]
+    keys = [each.key for each in (*first, *more) if each.has_room]
+    assert keys == [limiter(options, uid=uid).key for uid in ("ada", "bob", "eve")]
     assert end_of_all is None
 
 

@@ -154,6 +154,26 @@ async def test_the_next_look_is_when_a_throttle_opens(
     assert (await workers.job(late)).hold is None
 
 
+async def test_a_handler_that_is_loaded_without_its_throttle_lets_those_go_that_wait(
+    workers: NodeUnderTest, letting_go: LettingGo
+) -> None:
+    await workers.submit("slowly")
+    (await workers.running()).finish()
+    late = await workers.submit("slowly")
+
+    async def is_held() -> bool:
+        return (await workers.job(late)).hold is not None
+
+    await workers.clock.pass_until(is_held, saying="it waits")
+    await letting_go.step()
+
+    TASKS.load({**TASKS, "slowly": HandlerOptions(name="slowly")}, at=AT)
+    workers.clock.advance(LOOK_S)
+    await letting_go.step()
+
+    assert (await workers.job(late)).hold is None
+
+
 async def test_limiters_that_nobody_uses_are_deleted_from_time_to_time(
     workers: NodeUnderTest, store: MemoryStore, letting_go: LettingGo
 ) -> None:
