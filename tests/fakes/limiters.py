@@ -228,6 +228,27 @@ class MemoryLimiters:
             row.change(hold=None, revision=row.job.revision + 1)
         return free
 
+    async def let_go_before(self, *, limit: int) -> Sequence[WaitingJob]:
+        self._answer()
+        jobs = [self._rows[job_id].job for job_id in self.limiter_of if job_id in self._rows]
+        return [waiting_job(job) for job in jobs if _waits(job)][:limit]
+
+    async def give_way(self, job_ids: Collection[str], *, limit: int) -> Sequence[WaitingJob]:
+        self._answer()
+        given = await self.let_go_before(limit=len(self._rows))
+        stuck = [each for each in given if each.id in job_ids]
+        gone = dict[str, WaitingJob]()
+        for each in stuck:
+            held = list(map(waiting_job, self._held_by(self.limiter_of[each.id])))
+            alike = [job for job in held if (job.uid, job.lane) == (each.uid, each.lane)]
+            if len(alike) < len(held):
+                gone |= {job.id: job for job in (each, *alike[:limit])}
+        for job_id in gone:
+            row = self._rows[job_id]
+            row.change(hold=None, revision=row.job.revision + 1)
+            self.limiter_of.pop(job_id)
+        return list(gone.values())
+
     async def next_opening_s(self) -> float | None:
         self._answer()
         throttles = [

@@ -117,6 +117,18 @@ class LimiterStore(Protocol):
         """Let jobs of a limiter wait for a worker: as many as have room, in their turn."""
         ...
 
+    async def let_go_before(self, *, limit: int) -> Sequence[WaitingJob]:
+        """Jobs that were let go, and still wait for a worker."""
+        ...
+
+    async def give_way(self, job_ids: Collection[str], *, limit: int) -> Sequence[WaitingJob]:
+        """Have jobs that were let go, and cannot begin now, count for no limiter that holds others.
+
+        With them go up to `limit` held ones of the same users and needs, which could not begin
+        either. All of them wait for a worker, and meet their limiters anew; they are the answer.
+        """
+        ...
+
     async def next_opening_s(self) -> float | None:
         """In how many seconds a throttle opens that holds jobs; None where none holds any."""
         ...

@@ -140,6 +140,14 @@ class SqlLimiters:
         )
         return _waiting(answers[1]) if locked else ()
 
+    async def let_go_before(self, *, limit: int) -> Sequence[WaitingJob]:
+        """See `LimiterStore`."""
+        return _waiting(await self._fetch("let_go_before", limit))
+
+    async def give_way(self, job_ids: Collection[str], *, limit: int) -> Sequence[WaitingJob]:
+        """See `LimiterStore`."""
+        return _waiting(await self._fetch("give_way", arguments.keys(job_ids), limit))
+
     async def next_opening_s(self) -> float | None:
         """See `LimiterStore`."""
         found = await self._fetch("next_opening")

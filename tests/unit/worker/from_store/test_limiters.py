@@ -48,6 +48,7 @@ def letting_go(workers: NodeUnderTest, store: MemoryStore) -> LettingGo:
         queue=workers.queue,
         clock=workers.clock,
         tasks=TASKS,
+        quotas=UNLIMITED,
         freed=workers.service.freed,
     )
 
