@@ -343,6 +343,26 @@ async def test_a_job_that_a_pause_refuses_takes_no_room(store: Store) -> None:
     assert ids((await claim(store, ONE, other)).claims) == [other]
 
 
+async def test_the_jobs_of_a_paused_user_keep_no_others_of_a_limiter_waiting(
+    store: Store,
+) -> None:
+    """Met one by one, each a second after the other, ten thousand would take hours."""
+    (runs,) = await jobs(store, 1, uid="u3")
+    paused, (other,) = await jobs(store, 3), await jobs(store, 1, uid="u2")
+    found = await claim(store, ONE, runs, *paused, other)
+    key = PauseKey(PauseKind.UID, "u1")
+    await store.pauses.put(key, reason=None, until=None, by=None)
+    await finish(store, *found.claims)
+    assert await let_all_go(store, ONE) == paused[:1]
+
+    held = await store.pauses.hold(paused[:1], ahead_max=10)
+
+    assert [each.id for each in held] == paused
+    assert await let_all_go(store, ONE) == [other]
+    await store.pauses.end(key)
+    assert [each.id for each in await store.pauses.let_go(key, limit=10)] == paused
+
+
 async def test_a_job_that_a_quota_refuses_takes_no_room(store: Store) -> None:
     """It was let go, and is back in its user's line: others of the limiter go on meanwhile."""
     quotas = Quotas([Quota(pattern="u1", running_max=1)])
