@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scheduler.core.job import Claim, Hold, HoldReason, Job, Status, WaitingJob
 from scheduler.core.limits.limiters import Limiter
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.policy import waiting_job
 from scheduler.core.ports.limiter_store import (
     FreedLimiter,
@@ -59,10 +60,10 @@ class MemoryLimiters:
         return [_limiter_job(job) for job in found if _waits(job) and job.task in tasks]
 
     async def next_jobs(
-        self, uid: str, *, tasks: Collection[str], limit: int, bytes_max: int
+        self, uid: str, *, lane: str = ANYWHERE, tasks: Collection[str], limit: int, bytes_max: int
     ) -> Sequence[LimiterJob]:
         self._answer()
-        ids = [job.id for job in await self._store.waiting_of(uid, limit=limit)]
+        ids = [job.id for job in await self._store.waiting_of(uid, lane=lane, limit=limit)]
         jobs = (self._rows[job_id].job for job_id in ids)
         return [
             _limiter_job(job)

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from scheduler.core.job import Claim, JsonText, WaitingJob
 from scheduler.core.limits.limiters import Limiter
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.quotas.quota import Quotas
 
 
@@ -71,9 +72,9 @@ class LimiterStore(Protocol):
         ...
 
     async def next_jobs(
-        self, uid: str, *, tasks: Collection[str], limit: int, bytes_max: int
+        self, uid: str, *, lane: str = ANYWHERE, tasks: Collection[str], limit: int, bytes_max: int
     ) -> Sequence[LimiterJob]:
-        """The same of the next `limit` jobs of a user; without those that have more data."""
+        """The same of the next `limit` jobs of a user in a lane; without those with more data."""
         ...
 
     async def claim(

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, TypeVar
 from scheduler.basics.batch import Batch
 from scheduler.core.job import Claim, WaitingJob
 from scheduler.core.limits.limiters import Limiter
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.ports.limiter_store import (
     FreedLimiter,
     HoldingLimiter,
@@ -61,11 +62,11 @@ class SqlLimiters:
         return list(map(rows.limiter_job, await self._fetch("limiter_jobs", wanted, named)))
 
     async def next_jobs(
-        self, uid: str, *, tasks: Collection[str], limit: int, bytes_max: int
+        self, uid: str, *, lane: str = ANYWHERE, tasks: Collection[str], limit: int, bytes_max: int
     ) -> Sequence[LimiterJob]:
         """See `LimiterStore`."""
         named = arguments.keys(tasks)
-        found = await self._fetch("next_limiter_jobs", uid, named, limit, bytes_max)
+        found = await self._fetch("next_limiter_jobs", uid, named, limit, bytes_max, lane or None)
         return list(map(rows.limiter_job, found))
 
     async def claim(

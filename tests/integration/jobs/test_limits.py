@@ -296,14 +296,13 @@ async def test_one_whose_user_runs_as_many_as_he_may_keeps_nobody_waiting(
     of_ada, of_bob = await submit_all(
         node, [order("beating_1", folder) | {"uid": uid} for uid in ("ada", "bob")]
     )
-    for job in (of_ada, of_bob):
-        await eventually(lambda job=job: _is_held(node, job))
+    await eventually(lambda: _are_held(node, of_ada, of_bob))
     await submit_all(node, [order("beating_3", folder, 60.0) | {"uid": "ada"}])
 
     assert (await node.job(of_bob, wait_s=20))["status"] == "successful"
     assert (await node.job(of_ada))["waits"]["for"] in {"quota", "limit"}
 
 
-async def _is_held(node: Node, job: Body) -> bool:
-    waits = (await node.job(job))["waits"]
-    return waits is not None and waits["for"] == "limit"
+async def _are_held(node: Node, *jobs: Body) -> bool:
+    waits = [(await node.job(job))["waits"] for job in jobs]
+    return all(each is not None and each["for"] == "limit" for each in waits)
