@@ -354,6 +354,7 @@ def _promoting(
         queue=basis.queue,
         clock=basis.clock,
         tasks=basis.slots.tasks,
+        quotas=basis.config.quotas.quotas,
         freed=service.freed,
     )
     return {"promote held jobs": promoter.run, "let limited jobs go": letting_go.run}

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 
 from scheduler.core.job import Claim, Hold, HoldReason, Job, Status, WaitingJob
 from scheduler.core.limits.limiters import Limiter
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.policy import waiting_job
-from scheduler.core.ports.limiter_store import FreedLimiter, InLimiters, LimiterClaims, LimiterJob
+from scheduler.core.ports.limiter_store import (
+    FreedLimiter,
+    HoldingLimiter,
+    InLimiters,
+    LimiterClaims,
+    LimiterJob,
+)
 from scheduler.core.quotas.quota import Quotas
 from tests.fakes.rows import Row
 
@@ -53,10 +60,10 @@ class MemoryLimiters:
         return [_limiter_job(job) for job in found if _waits(job) and job.task in tasks]
 
     async def next_jobs(
-        self, uid: str, *, tasks: Collection[str], limit: int, bytes_max: int
+        self, uid: str, *, lane: str = ANYWHERE, tasks: Collection[str], limit: int, bytes_max: int
     ) -> Sequence[LimiterJob]:
         self._answer()
-        ids = [job.id for job in await self._store.waiting_of(uid, limit=limit)]
+        ids = [job.id for job in await self._store.waiting_of(uid, lane=lane, limit=limit)]
         jobs = (self._rows[job_id].job for job_id in ids)
         return [
             _limiter_job(job)
@@ -90,9 +97,20 @@ class MemoryLimiters:
             tat = max(self.tats.get(limiter.key, 0), self._now())
             self.tats[limiter.key] = tat + limiter.interval_us
 
+    def _catch_up(self, before: Limiter, now: Limiter) -> None:
+        """Where a throttle lets more begin, its starts count as if they had begun by that."""
+        tat, at = self.tats.get(now.key, 0), self._now()
+        if before.interval_us is None or now.interval_us is None or tat <= at:
+            return
+        is_closed = tat - at > before.slack_us + before.interval_us
+        if now.interval_us < before.interval_us and not is_closed:
+            self.tats[now.key] = at + (tat - at) * now.interval_us // before.interval_us
+
     async def hold(self, jobs: Sequence[InLimiters]) -> Sequence[WaitingJob]:
         self._answer()
-        self.limiters |= {limiter.key: limiter for each in jobs for limiter in each.limiters}
+        for limiter in (limiter for each in jobs for limiter in each.limiters):
+            self._catch_up(self.limiters.get(limiter.key, limiter), limiter)
+            self.limiters[limiter.key] = limiter
         room = {limiter.key: self._room(limiter.key) for each in jobs for limiter in each.limiters}
         self.tats |= {key: self._now() for key in room if self.limiters[key].jobs_max is not None}
         held = list[tuple[Row, str]]()
@@ -143,6 +161,13 @@ class MemoryLimiters:
         running = row is not None and row.job.status is Status.RUNNING
         return row is not None and (running or row.job.owner is not None or row.cleaning)
 
+    def _may_hold(self, job_id: str) -> bool:
+        """Also one that is queued again: where it is aborted now, its clean-up holds its keys."""
+        row = self._rows.get(job_id)
+        if row is None or self._is_held(job_id):
+            return row is not None
+        return row.undoable and row.job.status is Status.QUEUED and row.job.attempt > 0
+
     def _held_by(self, key: str) -> Sequence[Job]:
         rows = (self._rows[job_id] for job_id, limiter in self.limiter_of.items() if limiter == key)
         reasons = {HoldReason.LIMIT, HoldReason.THROTTLE}
@@ -159,7 +184,7 @@ class MemoryLimiters:
 
     async def freed(self, *, limit: int) -> Sequence[FreedLimiter]:
         self._answer()
-        left = {key for key, job_id in self.holds if not self._is_held(job_id)}
+        left = {key for key, job_id in self.holds if not self._may_hold(job_id)}
         throttles = {
             key for key, limiter in self.limiters.items() if limiter.interval_us is not None
         }
@@ -174,16 +199,18 @@ class MemoryLimiters:
         opens = max(self.tats.get(key, 0), now) - limiter.slack_us
         return opens + self._let_go_before(key) * (limiter.interval_us or 0) - now
 
-    async def with_room(
+    async def holding(
         self, *, after: str, rules: Mapping[str, Limiter], limit: int
-    ) -> tuple[Sequence[str], str | None]:
+    ) -> tuple[Sequence[HoldingLimiter], str | None]:
         self._answer()
         self._know(rules)
         keys = sorted(key for key in self.limiters if key > after and self._held_by(key))[:limit]
-        free = [key for key in keys if self._room(key) > self._let_go_before(key)]
-        return free, keys[-1] if len(keys) == limit else None
+        found = [HoldingLimiter(key, self._room(key) > self._let_go_before(key)) for key in keys]
+        return found, keys[-1] if len(keys) == limit else None
 
     def _know(self, rules: Mapping[str, Limiter]) -> None:
+        for key, limiter in self.limiters.items():
+            self._catch_up(limiter, rules.get(limiter.rule, limiter)._replace(key=key))
         self.limiters = {
             key: rules[limiter.rule]._replace(key=key) if limiter.rule in rules else limiter
             for key, limiter in self.limiters.items()
@@ -202,6 +229,27 @@ class MemoryLimiters:
             row.change(hold=None, revision=row.job.revision + 1)
         return free
 
+    async def let_go_before(self, *, limit: int) -> Sequence[WaitingJob]:
+        self._answer()
+        jobs = [self._rows[job_id].job for job_id in self.limiter_of if job_id in self._rows]
+        return [waiting_job(job) for job in jobs if _waits(job)][:limit]
+
+    async def give_way(self, job_ids: Collection[str], *, limit: int) -> Sequence[WaitingJob]:
+        self._answer()
+        given = await self.let_go_before(limit=len(self._rows))
+        stuck = [each for each in given if each.id in job_ids]
+        gone = dict[str, WaitingJob]()
+        for each in stuck:
+            held = list(map(waiting_job, self._held_by(self.limiter_of[each.id])))
+            alike = [job for job in held if (job.uid, job.lane) == (each.uid, each.lane)]
+            if len(alike) < len(held):
+                gone |= {job.id: job for job in (each, *alike[:limit])}
+        for job_id in gone:
+            row = self._rows[job_id]
+            row.change(hold=None, revision=row.job.revision + 1)
+            self.limiter_of.pop(job_id)
+        return list(gone.values())
+
     async def next_opening_s(self) -> float | None:
         self._answer()
         throttles = [
@@ -213,7 +261,7 @@ class MemoryLimiters:
     async def forget_holds(self, keys: Collection[str]) -> None:
         self._answer()
         self.holds = {
-            (key, job_id) for key, job_id in self.holds if key not in keys or self._is_held(job_id)
+            (key, job_id) for key, job_id in self.holds if key not in keys or self._may_hold(job_id)
         }
 
     async def close(self, limiter: Limiter, *, after_s: float) -> bool:

@@ -136,6 +136,8 @@ class MemoryPauses:
         of_user = [(lane_of(row.job.needs), row) for row in waiting if row.job.uid == uid]
         ahead = [row for its_lane, row in of_user if not its_lane][:ahead_max]
         ahead += [row for its_lane, row in of_user if its_lane == lane][:ahead_max]
+        in_limiters = [row for row in self._rows.values() if row.job.uid == uid and _is_held(row)]
+        ahead += sorted(in_limiters, key=_turn)[:ahead_max]
         met = {row.job.id: row for row in [*given, *ahead]}.values()
         covered = [row for row in met if self.covers(row.job)]
         for row in covered:
@@ -167,6 +169,12 @@ class MemoryPauses:
         """The jobs that are held by a pause, and by no other one that lasts."""
         held = (row for row in self._rows.values() if row.job.hold == PAUSED)
         return [row for row in held if key in keys_of(row.job) and not self.covers(row.job)]
+
+
+def _is_held(row: Row) -> bool:
+    """Whether it waits in a limiter."""
+    hold, reasons = row.job.hold, {HoldReason.LIMIT, HoldReason.THROTTLE}
+    return row.job.status is Status.QUEUED and hold is not None and hold.reason in reasons
 
 
 def _turn(row: Row) -> tuple[int, str]:

@@ -252,7 +252,7 @@ class MemorySchedules:
                 continue
             for old in self._unfinished(ScheduleKey(new.uid, new.schedule or "")):
                 chained = _waits(old) and old.hold and old.hold.reason == HoldReason.OVERLAP
-                if old.abort is None and not chained and _place(old) < _place(new):
+                if old.abort is None and not chained and _is_before(old, new):
                     found[old.id] = WaitingJob(old.id, old.uid)
         return list(found.values())[:limit]
 
@@ -265,6 +265,14 @@ def _waits(job: Job) -> bool:
 def _turn(job: Job) -> tuple[bool, datetime | None, str]:
     assert job.hold is not None
     return job.hold.reason != HoldReason.REPLACE, job.scheduled_for, job.id
+
+
+def _is_before(old: Job, new: Job) -> bool:
+    """Whether one replaces another: also what was run by hand, for which its time says nothing."""
+    assert old.scheduled_for is not None
+    assert new.scheduled_for is not None
+    by_hand = old.scheduled_for.microsecond != 0 and new.scheduled_for.microsecond == 0
+    return (by_hand and not _waits(old)) or _place(old) < _place(new)
 
 
 def _place(job: Job) -> tuple[datetime, str]:

@@ -19,7 +19,10 @@ def instant(text: object) -> object:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(text)
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # in UTC it is beyond the year 9999, or before the first
+        raise ValueError(text) from None
 
 
 Instant = Annotated[

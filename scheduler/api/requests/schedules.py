@@ -56,7 +56,8 @@ E = TypeVar("E", bound=StrEnum)
 
 PREVIEW_DEFAULT: Final = 5
 PREVIEW_MAX: Final = 100
-YEAR_MAX: Final = 8999
+YEARS: Final = range(2, 9000)
+"""What is earlier or later has no time before or after it on the clocks of some zones."""
 NAME_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 NO_ZONE: Final = "there is no such zone"
 REVERSED: Final = "(ahead of UTC is - in these names, and behind it is +)"
@@ -101,7 +102,7 @@ def _known(kind: type[E], value: object) -> object:
 
 def _time(value: object) -> object:
     at = instant(value)
-    if isinstance(at, datetime) and at.year > YEAR_MAX:
+    if isinstance(at, datetime) and at.year not in YEARS:
         raise ValueError(value)
     return at
 

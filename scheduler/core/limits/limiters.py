@@ -12,17 +12,19 @@ or to null, the job has no such limiter: else all of those would wait for each o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import JsonText
-from scheduler.core.limits.declaration import TASK, UID, LimitRule, ThrottleRule
+from scheduler.core.limits.declaration import JOBS_MAX, TASK, UID, LimitRule, ThrottleRule
 
 KEY_CHARACTERS_MAX: Final = 500
 """The values of a longer key are replaced by their digest."""
 _NOTHING: Final = object()
+OPEN_US: Final = 10**15
+"""How far starts may run ahead in a throttle that throttles nothing any more: thirty years."""
 
 
 class Limiter(NamedTuple):
@@ -64,6 +66,28 @@ def rules_of(tasks: Mapping[str, HandlerOptions]) -> Mapping[str, Limiter]:
         for rule in (*options.limit, *([options.throttle] if options.throttle else ()))
     )
     return {limiter.rule: limiter for limiter in limiters}
+
+
+def given_up(keys: Collection[str], tasks: Mapping[str, HandlerOptions]) -> Mapping[str, Limiter]:
+    """By their rules, those of some limiters that these handlers have no more, open for all jobs.
+
+    Of a handler that is not among them, nobody knows here what it limits.
+    """
+    known, found = rules_of(tasks), dict[str, Limiter]()
+    for key in keys:
+        task, kind, *_ = json.loads(key)
+        if task not in tasks or (rule := rule_of(key)) in known:
+            continue
+        if kind == "limit":
+            found[rule] = Limiter(key, rule, jobs_max=JOBS_MAX)
+        else:
+            found[rule] = Limiter(key, rule, interval_us=1, slack_us=OPEN_US)
+    return found
+
+
+def rule_of(key: str) -> str:
+    """The rule of the limiter of a key."""
+    return _text(json.loads(key)[:3])
 
 
 class Values:

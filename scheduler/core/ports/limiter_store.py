@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from scheduler.core.job import Claim, JsonText, WaitingJob
 from scheduler.core.limits.limiters import Limiter
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.quotas.quota import Quotas
 
 
@@ -49,6 +50,13 @@ class FreedLimiter(NamedTuple):
     """Whether it holds jobs."""
 
 
+class HoldingLimiter(NamedTuple):
+    """A limiter that holds jobs."""
+
+    key: str
+    has_room: bool
+
+
 class LimiterStore(Protocol):
     """The limiters of jobs: what of each handler, and of each key, may run at once or begin now.
 
@@ -64,9 +72,9 @@ class LimiterStore(Protocol):
         ...
 
     async def next_jobs(
-        self, uid: str, *, tasks: Collection[str], limit: int, bytes_max: int
+        self, uid: str, *, lane: str = ANYWHERE, tasks: Collection[str], limit: int, bytes_max: int
     ) -> Sequence[LimiterJob]:
-        """The same of the next `limit` jobs of a user; without those that have more data."""
+        """The same of the next `limit` jobs of a user in a lane; without those with more data."""
         ...
 
     async def claim(
@@ -93,13 +101,14 @@ class LimiterStore(Protocol):
         """
         ...
 
-    async def with_room(
+    async def holding(
         self, *, after: str, rules: Mapping[str, Limiter], limit: int
-    ) -> tuple[Sequence[str], str | None]:
-        """Of the next `limit` limiters that hold jobs, those that have room by these rules.
+    ) -> tuple[Sequence[HoldingLimiter], str | None]:
+        """The next `limit` limiters that hold jobs, and whether they have room by these rules.
 
         Also the last of them, after which others follow; None where these are the last. It finds
-        what `freed` does not: a limit that was raised, or a job that left before it began.
+        what `freed` does not: a rule that lets more begin than before, or a job that left before
+        it began.
         """
         ...
 
@@ -107,6 +116,18 @@ class LimiterStore(Protocol):
         self, key: str, *, rules: Mapping[str, Limiter], limit: int
     ) -> Sequence[WaitingJob]:
         """Let jobs of a limiter wait for a worker: as many as have room, in their turn."""
+        ...
+
+    async def let_go_before(self, *, limit: int) -> Sequence[WaitingJob]:
+        """Jobs that were let go, and still wait for a worker."""
+        ...
+
+    async def give_way(self, job_ids: Collection[str], *, limit: int) -> Sequence[WaitingJob]:
+        """Have jobs that were let go, and cannot begin now, count for no limiter that holds others.
+
+        With them go up to `limit` held ones of the same users and needs, which could not begin
+        either. All of them wait for a worker, and meet their limiters anew; they are the answer.
+        """
         ...
 
     async def next_opening_s(self) -> float | None:

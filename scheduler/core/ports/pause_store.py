@@ -72,7 +72,8 @@ class PauseStore(Protocol):
         """Hold those of some jobs that wait for a worker and are paused; they keep their turn.
 
         With them, those of the `ahead_max` next jobs of a user of theirs: else each would be met,
-        and one that is next of all keeps those of others waiting.
+        and one that is next of all keeps those of others waiting. Also those that wait in a limiter
+        that let one of them go.
         """
         ...
 

@@ -29,6 +29,7 @@ from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.schedule_store import Firing, Made, Standing
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import Quota, Quotas, queue_limits
+from scheduler.core.schedules.cron import WrongCron
 from scheduler.core.schedules.firing import Due, Verdict, due, verdicts
 from scheduler.core.schedules.schedule import (
     PAUSED,
@@ -38,6 +39,7 @@ from scheduler.core.schedules.schedule import (
     SkipReason,
     paused_note,
 )
+from scheduler.core.schedules.zones import NoSuchZone
 
 TRIES: Final = 3
 """Of a firing whose user's other jobs take the room of his quota meanwhile."""
@@ -69,6 +71,8 @@ class Firings:
         self._new_id = new_id
         self._quotas = quotas
         self._on_occurrences = on_occurrences
+        self._unread: set[str] = set()
+        """The ids of schedules that are left to other nodes."""
 
     async def handle(self, standing: Standing) -> bool:
         """Handle the occurrences of a schedule that are due; whether this node did.
@@ -84,7 +88,8 @@ class Firings:
             log.warning("a schedule is paused", schedule=str(schedule.key), reason=note)
             whole = paused_note(note, schedule.plan.note)
             return await self._store.schedules.pause(schedule, note=whole)
-        found = due(schedule, standing.now)
+        if (found := self._due(schedule, standing.now)) is None:
+            return False
         room: int | None = None
         for last in (*[False] * TRIES, True):
             if (firing := self._firing(standing, found, room=0 if last else room)) is None:
@@ -94,6 +99,23 @@ class Firings:
             except QuotaExceeded:
                 room = await self._room(schedule.key.uid)
         return False
+
+    def _due(self, schedule: Schedule, now: datetime) -> Due | None:
+        """What is due of a schedule; None where only other nodes know its zone or expression.
+
+        They are of a later version, or have later rules of zones: nothing here may end by that.
+        """
+        try:
+            return due(schedule, now)
+        except (NoSuchZone, WrongCron) as error:
+            if schedule.id not in self._unread:
+                self._unread.add(schedule.id)
+                log.warning(
+                    "a schedule is left to other nodes",
+                    schedule=str(schedule.key),
+                    reason=str(error),
+                )
+            return None
 
     async def fire(
         self, firing: Firing, *, audit: Sequence[AuditRecord] = ()

@@ -25,6 +25,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.schedule_store import Firing, Made, Standing
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import Quotas
+from scheduler.core.schedules.cron import WrongCron
 from scheduler.core.schedules.firing import Verdict, verdicts
 from scheduler.core.schedules.schedule import (
     EVERY_MIN_S,
@@ -41,6 +42,7 @@ from scheduler.core.schedules.schedule import (
     resumed_note,
 )
 from scheduler.core.schedules.timing import AN_INSTANT, Timing
+from scheduler.core.schedules.zones import NoSuchZone
 from scheduler.core.tasks import Tasks
 from scheduler.service.access.audit import recorded
 from scheduler.service.access.rights import require, require_uid_or_all, require_users
@@ -282,8 +284,8 @@ class ScheduleService:
         found = []
         for each in await self._store.schedules.page(uid, limit=WEEK_SCHEDULES_MAX):
             if not each.plan.makes_none:
-                following = takewhile(lambda at: at < end, each.after(max(now, each.cursor)))
-                times = list(islice(following, _most(WEEK_SHOWN + 1, each)))
+                following = _following(each, max(now, each.cursor), WEEK_SHOWN + 1)
+                times = list(takewhile(lambda at: at < end, following))
                 found.append((each.key, Week(times[:WEEK_SHOWN], len(times) > WEEK_SHOWN)))
             await asyncio.sleep(0)  # requests of others go on meanwhile
         return found
@@ -419,9 +421,15 @@ class ScheduleService:
 
 def upcoming(schedule: Schedule) -> Sequence[datetime]:
     """The next occurrences of a schedule; none while it is paused."""
-    if schedule.plan.makes_none:
+    return () if schedule.plan.makes_none else _following(schedule, schedule.cursor, NEXT_SHOWN)
+
+
+def _following(schedule: Schedule, instant: datetime, shown: int) -> Sequence[datetime]:
+    """So many occurrences after an instant; none where only nodes of a later version know when."""
+    try:
+        return list(islice(schedule.after(instant), _most(shown, schedule)))
+    except (NoSuchZone, WrongCron):
         return ()
-    return list(islice(schedule.after(schedule.cursor), _most(NEXT_SHOWN, schedule)))
 
 
 def _most(shown: int, schedule: Schedule) -> int:

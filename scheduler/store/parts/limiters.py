@@ -18,7 +18,14 @@ from typing import Final, NamedTuple, TypeVar
 from scheduler.basics.batch import Batch
 from scheduler.core.job import Claim, WaitingJob
 from scheduler.core.limits.limiters import Limiter
-from scheduler.core.ports.limiter_store import FreedLimiter, InLimiters, LimiterClaims, LimiterJob
+from scheduler.core.places.labels import ANYWHERE
+from scheduler.core.ports.limiter_store import (
+    FreedLimiter,
+    HoldingLimiter,
+    InLimiters,
+    LimiterClaims,
+    LimiterJob,
+)
 from scheduler.core.quotas.quota import Quotas
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
@@ -55,11 +62,11 @@ class SqlLimiters:
         return list(map(rows.limiter_job, await self._fetch("limiter_jobs", wanted, named)))
 
     async def next_jobs(
-        self, uid: str, *, tasks: Collection[str], limit: int, bytes_max: int
+        self, uid: str, *, lane: str = ANYWHERE, tasks: Collection[str], limit: int, bytes_max: int
     ) -> Sequence[LimiterJob]:
         """See `LimiterStore`."""
         named = arguments.keys(tasks)
-        found = await self._fetch("next_limiter_jobs", uid, named, limit, bytes_max)
+        found = await self._fetch("next_limiter_jobs", uid, named, limit, bytes_max, lane or None)
         return list(map(rows.limiter_job, found))
 
     async def claim(
@@ -111,13 +118,13 @@ class SqlLimiters:
         found = await self._fetch("freed_limiters", limit)
         return [FreedLimiter(row["key"], bool(row["holds"])) for row in found]
 
-    async def with_room(
+    async def holding(
         self, *, after: str, rules: Mapping[str, Limiter], limit: int
-    ) -> tuple[Sequence[str], str | None]:
+    ) -> tuple[Sequence[HoldingLimiter], str | None]:
         """See `LimiterStore`."""
         found = await self._fetch("holding_limiters", after, arguments.limiters(rules), limit)
-        keys = [row["key"] for row in found if row["has_room"]]
-        return keys, found[-1]["key"] if len(found) == limit else None
+        limiters = [HoldingLimiter(row["key"], bool(row["has_room"])) for row in found]
+        return limiters, found[-1]["key"] if len(found) == limit else None
 
     async def let_go(
         self, key: str, *, rules: Mapping[str, Limiter], limit: int
@@ -133,6 +140,14 @@ class SqlLimiters:
             ]
         )
         return _waiting(answers[1]) if locked else ()
+
+    async def let_go_before(self, *, limit: int) -> Sequence[WaitingJob]:
+        """See `LimiterStore`."""
+        return _waiting(await self._fetch("let_go_before", limit))
+
+    async def give_way(self, job_ids: Collection[str], *, limit: int) -> Sequence[WaitingJob]:
+        """See `LimiterStore`."""
+        return _waiting(await self._fetch("give_way", arguments.keys(job_ids), limit))
 
     async def next_opening_s(self) -> float | None:
         """See `LimiterStore`."""

@@ -177,8 +177,14 @@ class SqlSchedules:
         return int(row["failures"])
 
     async def let_go(self, *, limit: int) -> Sequence[WaitingJob]:
-        """See `ScheduleStore`."""
-        return [rows.waiting_job(row) for row in await self._fetch("let_go_overlapping", limit)]
+        """See `ScheduleStore`.
+
+        Of a schedule, two nodes could let different jobs go, if one came to replace the other's
+        meanwhile: so the second looks when the first is through.
+        """
+        steps = [Step("lock_overlapping", ()), Step("let_go_overlapping", (limit,))]
+        _, freed = await self._fetch_chain(steps)
+        return list(map(rows.waiting_job, freed))
 
     async def replaced(self, *, limit: int) -> Sequence[WaitingJob]:
         """See `ScheduleStore`."""

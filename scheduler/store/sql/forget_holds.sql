@@ -6,5 +6,7 @@ DELETE FROM limiter_holds
                      FROM jobs
                     WHERE jobs.id = limiter_holds.job_id
                       AND (jobs.owner IS NOT NULL OR jobs.status = 'running'
-                           OR jobs.cleanup = 'pending' OR jobs.cleanup_due_at IS NOT NULL))
+                           OR jobs.cleanup = 'pending' OR jobs.cleanup_due_at IS NOT NULL
+                           -- One that is queued again holds nothing, but its clean-up would.
+                           OR (jobs.status = 'queued' AND jobs.undoable AND jobs.attempt > 0)))
 RETURNING job_id

@@ -8,7 +8,9 @@ WITH freed AS (
              WHERE jobs.id IS NULL
                 OR NOT (jobs.owner IS NOT NULL OR jobs.status = 'running'
                         OR coalesce(jobs.cleanup, '') = 'pending'
-                        OR jobs.cleanup_due_at IS NOT NULL)
+                        OR jobs.cleanup_due_at IS NOT NULL
+                        -- Where it is aborted now, its clean-up holds the key: see forget_holds.sql.
+                        OR (jobs.status = 'queued' AND jobs.undoable AND jobs.attempt > 0))
              LIMIT $1) AS left_by
      UNION
     SELECT key

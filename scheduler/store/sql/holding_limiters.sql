@@ -22,7 +22,14 @@ WITH RECURSIVE holding (key, number) AS (
        AND holding.number < $3
 )
 SELECT holding.key,
-       CASE WHEN limiters.jobs_max IS NULL THEN limiters.opens_at IS NULL
+       CASE WHEN limiters.jobs_max IS NULL
+            -- Where its rule has changed, it may open earlier.
+            THEN limiters.opens_at IS NULL
+                 OR EXISTS (SELECT 1
+                              FROM json_each($2) AS rules
+                             WHERE rules.key = limiters.rule
+                               AND (CAST(value ->> 'interval_us' AS bigint) <> limiters.interval_us
+                                    OR CAST(value ->> 'slack_us' AS bigint) <> limiters.slack_us))
             ELSE coalesce((SELECT CAST(value ->> 'jobs_max' AS bigint)
                              FROM json_each($2) AS rules
                             WHERE rules.key = limiters.rule), limiters.jobs_max)

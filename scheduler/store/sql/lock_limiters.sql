@@ -16,5 +16,12 @@ SELECT key,
    SET jobs_max = excluded.jobs_max,
        interval_us = excluded.interval_us,
        slack_us = excluded.slack_us,
-       tat = CASE WHEN excluded.jobs_max IS NULL THEN limiters.tat ELSE excluded.tat END
+       tat = CASE WHEN excluded.jobs_max IS NOT NULL THEN excluded.tat
+                  -- As if all had begun by a rule that lets more begin, unless it was closed for longer.
+                  WHEN excluded.interval_us < limiters.interval_us
+                       AND limiters.tat > now_ms() * 1000
+                       AND limiters.tat <= now_ms() * 1000 + limiters.slack_us + limiters.interval_us
+                  THEN now_ms() * 1000 + CAST(1.0 * (limiters.tat - now_ms() * 1000) * excluded.interval_us
+                                              / limiters.interval_us AS bigint)
+                  ELSE limiters.tat END
 RETURNING key

@@ -19,11 +19,13 @@ from typing import Final
 from scheduler.core.change import changed
 from scheduler.core.errors import QueueUnavailable, Unavailable
 from scheduler.core.job import WaitingJob
-from scheduler.core.limits.limiters import rules_of
+from scheduler.core.limits.limiters import given_up, rule_of, rules_of
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
+from scheduler.core.quotas.quota import Quotas
 from scheduler.core.tasks import Tasks
+from scheduler.worker.from_store.hindered import Hindered
 
 LOOK_S: Final = 1.0
 """The longest time between two looks: another node may have ended a job, and have died since."""
@@ -43,7 +45,14 @@ class LettingGo:
     """Lets held jobs of limiters go; every node has one."""
 
     def __init__(
-        self, *, store: Store, queue: Queue, clock: Clock, tasks: Tasks, freed: asyncio.Event
+        self,
+        *,
+        store: Store,
+        queue: Queue,
+        clock: Clock,
+        tasks: Tasks,
+        quotas: Quotas,
+        freed: asyncio.Event,
     ) -> None:
         """Collaborators.
 
@@ -52,6 +61,7 @@ class LettingGo:
             freed: set where a limited job has ended on this node.
         """
         self._limiters = store.limiters
+        self._hindered = Hindered(store=store, quotas=quotas)
         self._queue = queue
         self._clock = clock
         self._tasks = tasks
@@ -93,15 +103,18 @@ class LettingGo:
 
     async def _look_at_all(self) -> None:
         """Look at the next limiters that hold jobs."""
-        rules = rules_of(self._tasks)
-        keys, last = await self._limiters.with_room(
-            after=self._after, rules=rules, limit=LIMITERS_MAX
+        await self._enqueue(await self._hindered.give_way())
+        holding, last = await self._limiters.holding(
+            after=self._after, rules=rules_of(self._tasks), limit=LIMITERS_MAX
         )
         self._after = last or ""
-        await self._let_go(keys)
+        open_now = given_up([limiter.key for limiter in holding], self._tasks)
+        await self._let_go(
+            [each.key for each in holding if each.has_room or rule_of(each.key) in open_now]
+        )
 
     async def _let_go(self, keys: Sequence[str]) -> None:
-        rules = rules_of(self._tasks) if keys else {}
+        rules = {**rules_of(self._tasks), **given_up(keys, self._tasks)} if keys else {}
         for key in keys:
             await self._enqueue(await self._limiters.let_go(key, rules=rules, limit=JOBS_MAX))
 

@@ -74,7 +74,11 @@ class LimitedClaims:
             return ()
         full = {limiter.key for each in asked if each.job in held for limiter in each.limiters}
         found = await self._store.limiters.next_jobs(
-            held[0].uid, tasks=self.tasks, limit=AHEAD_MAX, bytes_max=AHEAD_BYTES_MAX
+            held[0].uid,
+            lane=held[0].lane,
+            tasks=self.tasks,
+            limit=AHEAD_MAX,
+            bytes_max=AHEAD_BYTES_MAX,
         )
         alike = [
             each

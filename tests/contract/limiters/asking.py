@@ -8,7 +8,7 @@ from datetime import datetime
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim
 from scheduler.core.limits.declaration import Limit, Throttle, limits, throttle_rule
-from scheduler.core.limits.limiters import Limiter, limiters_of, rules_of
+from scheduler.core.limits.limiters import Limiter, given_up, limiters_of, rule_of, rules_of
 from scheduler.core.ports.limiter_store import InLimiters, LimiterClaims
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import UNLIMITED, Quotas
@@ -48,13 +48,16 @@ async def claim(
 
 async def let_all_go(store: Store, options: HandlerOptions) -> list[str]:
     """Take the steps of a node until nothing more has room; the ids, in their order."""
-    rules = rules_of({options.name: options})
+    tasks = {options.name: options}
     gone: list[str] = []
     while True:
         freed = await store.limiters.freed(limit=100)
         await store.limiters.forget_holds([limiter.key for limiter in freed if not limiter.holds])
         keys = [limiter.key for limiter in freed if limiter.holds]
-        found, _ = await store.limiters.with_room(after="", rules=rules, limit=100)
+        holding, _ = await store.limiters.holding(after="", rules=rules_of(tasks), limit=100)
+        open_now = given_up([each.key for each in holding], tasks)
+        found = [each.key for each in holding if each.has_room or rule_of(each.key) in open_now]
+        rules = {**rules_of(tasks), **open_now}
         before = len(gone)
         for key in dict.fromkeys([*keys, *found]):
             gone += [job.id for job in await store.limiters.let_go(key, rules=rules, limit=100)]

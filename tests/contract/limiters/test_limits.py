@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     NOTHING_RAN,
     Again,
@@ -113,7 +115,8 @@ async def test_those_that_were_let_go_count_until_they_begin(store: Store) -> No
     more = await store.limiters.let_go(key, rules={}, limit=10)
 
     assert [each.id for each in [*first, *more]] == sent[2:4]
-    assert await store.limiters.with_room(after="", rules={}, limit=10) == ([], None)
+    holding, last = await store.limiters.holding(after="", rules={}, limit=10)
+    assert ([each.has_room for each in holding], last) == ([False], None)
 
 
 async def test_each_key_has_room_of_its_own(store: Store) -> None:
@@ -196,6 +199,28 @@ async def test_a_key_is_held_until_the_clean_up_is_over(store: Store, cleanup: C
     assert await let_all_go(store, ONE) == [second]
 
 
+async def test_the_clean_up_of_a_job_that_was_queued_again_holds_its_key(store: Store) -> None:
+    """What its attempts did is there, though it held nothing when it was aborted."""
+    await store.register(node())
+    first = new(undoable=True)
+    await store.insert([first])
+    (ran,) = (await claim(store, ONE, first.id)).claims
+    ended = end(ran, Status.QUEUED, death=DEATH)
+    object.__setattr__(ended, "again", Again(outcome=AttemptOutcome.TERMINATED, after_s=3600))
+    await store.settle([ended])
+    assert await let_all_go(store, ONE) == []
+    await abort(store, first.id)
+    (second,) = await jobs(store, 1)
+
+    assert [each.id for each in (await claim(store, ONE, second)).held] == [second]
+    assert await let_all_go(store, ONE) == []
+    (undo,) = await store.claim([first.id], node_id="a1", at=later(2), but_tasks=[TASK])
+    await store.settle_cleanup(first.id, token=undo.token, cleanup=Cleanup.DONE)
+
+    assert await let_all_go(store, ONE) == [second]
+    assert await store.limiters.freed(limit=100) == []
+
+
 async def test_a_job_that_is_given_back_holds_nothing(store: Store) -> None:
     """A drain lets others begin elsewhere."""
     first, second = await jobs(store, 2)
@@ -275,6 +300,24 @@ async def test_a_limit_that_is_raised_lets_more_go_and_one_that_is_lowered_fewer
     assert await let_all_go(store, ONE) == [sent[3]]
 
 
+@pytest.mark.parametrize("options", [limited(), limited(Limit(1, by="uid"))])
+async def test_a_limit_that_a_handler_has_no_more_holds_nobody(
+    store: Store, options: HandlerOptions
+) -> None:
+    """Nor goes on letting so many go in a second as once ran at a time."""
+    sent = await jobs(store, 5)
+    await claim(store, ONE, *sent)
+
+    assert await let_all_go(store, options) == sent[1:]
+
+
+async def test_what_limits_the_jobs_of_an_unknown_handler_goes_on(store: Store) -> None:
+    """Another node may know it."""
+    await claim(store, ONE, *await jobs(store, 3))
+
+    assert await let_all_go(store, replace(limited(), name="another")) == []
+
+
 async def test_none_passes_one_that_waits(store: Store) -> None:
     """Else a stream of new jobs would let the held one wait for ever."""
     first, second = await jobs(store, 2)
@@ -298,6 +341,26 @@ async def test_a_job_that_a_pause_refuses_takes_no_room(store: Store) -> None:
     await store.pauses.hold([first, second], ahead_max=0)
 
     assert ids((await claim(store, ONE, other)).claims) == [other]
+
+
+async def test_the_jobs_of_a_paused_user_keep_no_others_of_a_limiter_waiting(
+    store: Store,
+) -> None:
+    """Met one by one, each a second after the other, ten thousand would take hours."""
+    (runs,) = await jobs(store, 1, uid="u3")
+    paused, (other,) = await jobs(store, 3), await jobs(store, 1, uid="u2")
+    found = await claim(store, ONE, runs, *paused, other)
+    key = PauseKey(PauseKind.UID, "u1")
+    await store.pauses.put(key, reason=None, until=None, by=None)
+    await finish(store, *found.claims)
+    assert await let_all_go(store, ONE) == paused[:1]
+
+    held = await store.pauses.hold(paused[:1], ahead_max=10)
+
+    assert [each.id for each in held] == paused
+    assert await let_all_go(store, ONE) == [other]
+    await store.pauses.end(key)
+    assert [each.id for each in await store.pauses.let_go(key, limit=10)] == paused
 
 
 async def test_a_job_that_a_quota_refuses_takes_no_room(store: Store) -> None:
@@ -416,10 +479,11 @@ async def test_a_look_at_all_limiters_goes_on_where_the_last_one_ended(store: St
         found = await claim(store, options, *await jobs(store, 2, uid=uid))
         await finish(store, *found.claims)
 
-    keys, last = await store.limiters.with_room(after="", rules={}, limit=2)
-    more, end_of_all = await store.limiters.with_room(after=last or "", rules={}, limit=2)
+    first, last = await store.limiters.holding(after="", rules={}, limit=2)
+    more, end_of_all = await store.limiters.holding(after=last or "", rules={}, limit=2)
 
-    assert [*keys, *more] == [limiter(options, uid=uid).key for uid in ("ada", "bob", "eve")]
+    keys = [each.key for each in (*first, *more) if each.has_room]
+    assert keys == [limiter(options, uid=uid).key for uid in ("ada", "bob", "eve")]
     assert end_of_all is None
 
 

@@ -105,6 +105,56 @@ async def test_the_next_is_let_go_when_its_time_has_come(store: Store) -> None:
     assert ids((await claim(store, QUICK, sent[1])).claims) == [sent[1]]
 
 
+async def test_a_throttle_that_a_handler_has_no_more_holds_nobody(store: Store) -> None:
+    """Else the jobs that wait would go one by one, as long as that takes."""
+    sent = await jobs(store, 4)
+    await claim(store, HOURLY, *sent)
+
+    assert await let_all_go(store, limited()) == sent[1:]
+
+
+async def test_a_throttle_that_lets_more_begin_opens_by_that(store: Store) -> None:
+    """For the jobs that wait, and for those that come: not after the long time from before."""
+    sent = await jobs(store, 3)
+    await claim(store, HOURLY, *sent[:2])
+
+    async def goes() -> bool:
+        return await let_all_go(store, QUICK) == [sent[1]]
+
+    await eventually(goes)
+    assert ids((await claim(store, QUICK, sent[1])).claims) == [sent[1]]
+    await claim(store, HOURLY, sent[2])
+    opens_s = await store.limiters.next_opening_s()
+    assert opens_s is not None
+    assert opens_s < 1
+
+
+async def test_a_job_that_comes_finds_a_throttle_that_lets_more_begin(store: Store) -> None:
+    first, second = await jobs(store, 2)
+    await claim(store, HOURLY, first)
+
+    await claim(store, QUICK, second)
+
+    opens_s = await store.limiters.next_opening_s()
+    assert opens_s is not None
+    assert opens_s < 1
+
+
+async def test_a_throttle_that_was_closed_stays_closed_where_it_lets_more_begin(
+    store: Store,
+) -> None:
+    (first,) = await jobs(store, 1)
+    slow = limited(throttle=Throttle(1, per_s=60, burst=2))
+    assert await store.limiters.close(limiter(slow), after_s=3600)
+
+    await claim(store, QUICK, first)
+    await let_all_go(store, QUICK)
+
+    opens_s = await store.limiters.next_opening_s()
+    assert opens_s is not None
+    assert opens_s > 3590
+
+
 async def test_a_limiter_that_is_closed_opens_no_earlier(store: Store) -> None:
     (first,) = await jobs(store, 1)
     closing = limiter(QUICK)

@@ -8,7 +8,10 @@ from dataclasses import replace
 from scheduler.core.job import HoldReason, Order, WaitingJob
 from scheduler.core.limits.declaration import Limit
 from scheduler.core.ports.store import Store
+from scheduler.core.quotas.quota import UNLIMITED
 from scheduler.core.schedules.schedule import Schedule
+from scheduler.core.tasks import Tasks
+from scheduler.worker.from_store.limited import LimitedClaims
 from tests.contract.limiters.asking import claim, finish, in_limiters, limited
 from tests.contract.places.test_store import labelled, needing
 from tests.contract.schedules.making import firing, hours, schedule
@@ -36,6 +39,20 @@ async def test_a_limited_job_is_claimed_held_and_let_go_in_its_lane(store: Store
     (freed,) = await store.limiters.freed(limit=9)
     gone = await store.limiters.let_go(freed.key, rules={}, limit=9)
     assert lanes(gone) == [(second, "gpu")]
+
+
+async def test_those_in_a_lane_are_held_with_the_one_that_is_met(store: Store) -> None:
+    """Else a worker would meet each of ten thousand."""
+    options = limited(Limit(1))
+    await store.register(labelled("gpu"))
+    sent = [await needing(store, "gpu") for _ in range(5)]
+    tasks = Tasks({options.name: options}, loaded_at=later(0))
+    limits = LimitedClaims(store=store, tasks=tasks, quotas=UNLIMITED)
+
+    claims, held = await limits.claim(sent[:2], node_id="gpu", at=later(1))
+
+    assert [each.id for each in claims] == sent[:1]
+    assert lanes(held) == [(job_id, "gpu") for job_id in sent[1:]]
 
 
 async def test_a_successor_is_let_go_in_its_lane(store: Store) -> None:

@@ -469,6 +469,33 @@ async def test_a_job_that_waits_to_replace_others_is_replaced_itself(store: Stor
     assert await let_go(store) == [third.id]
 
 
+async def test_a_late_occurrence_replaces_what_was_run_by_hand_before_it(store: Store) -> None:
+    """Its jitter had it made later; by its time it is the earlier one."""
+    await put(store)
+    by_hand, waits = hours(1) + timedelta(minutes=5, milliseconds=7), hours(1)
+    (first,) = await fired(store, by_hand)
+    (second,) = await fired(store, waits, held=HoldReason.REPLACE)
+
+    assert [each.id for each in await store.schedules.replaced(limit=10)] == [first.id]
+    await abort(store, first.id)
+
+    assert list(await store.schedules.replaced(limit=10)) == []
+    assert await let_go(store) == [second.id]
+
+
+async def test_of_two_that_wait_to_replace_others_one_is_left(store: Store) -> None:
+    """Also where one of them was run by hand."""
+    await put(store)
+    (first,) = await fired(store, hours(1))
+    await fired(store, hours(2) + timedelta(milliseconds=7), held=HoldReason.REPLACE)
+    await fired(store, hours(2), held=HoldReason.REPLACE)
+
+    replaced = {each.id for each in await store.schedules.replaced(limit=10)}
+
+    assert first.id in replaced
+    assert len(replaced) == 2
+
+
 async def test_jobs_of_several_schedules_go_beside_each_other(store: Store) -> None:
     await put(store)
     await put(store, schedule(key=OTHER, id="s2"))

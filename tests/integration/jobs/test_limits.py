@@ -282,3 +282,27 @@ async def test_ten_thousand_that_wait_keep_nobody_else_waiting(
 def _metrics(node: Node) -> tuple[int, str]:
     with urlopen(f"{node.url}/-/metrics", timeout=10) as answer:  # noqa: S310 - the node
         return answer.status, answer.read().decode()
+
+
+async def test_one_whose_user_runs_as_many_as_he_may_keeps_nobody_waiting(
+    start_node: Nodes, own_redis: RedisServer, folder: Path
+) -> None:
+    """Its turn has come, and it waits for another job of its user: others of the key go on."""
+    node = start_node(
+        QUEUE__URL=own_redis.url, QUOTAS='{"ada" = {running_max = 1}}', NODE__WORKERS=3
+    )
+    await submit_all(node, [order("beating_1", folder, 2.0)])
+    await begun(folder, 1)
+    of_ada, of_bob = await submit_all(
+        node, [order("beating_1", folder) | {"uid": uid} for uid in ("ada", "bob")]
+    )
+    await eventually(lambda: _are_held(node, of_ada, of_bob))
+    await submit_all(node, [order("beating_3", folder, 60.0) | {"uid": "ada"}])
+
+    assert (await node.job(of_bob, wait_s=20))["status"] == "successful"
+    assert (await node.job(of_ada))["waits"]["for"] in {"quota", "limit"}
+
+
+async def _are_held(node: Node, *jobs: Body) -> bool:
+    waits = [(await node.job(job))["waits"] for job in jobs]
+    return all(each is not None and each["for"] == "limit" for each in waits)

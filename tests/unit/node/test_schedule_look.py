@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,7 +18,10 @@ from scheduler.core.job import Failure, FailureKind, HoldReason, Job, Status
 from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import Quota, Quotas
+from scheduler.core.schedules import timing
 from scheduler.core.schedules.schedule import Misfire, Overlap, Schedule, SkipReason
+from scheduler.core.schedules.timing import Timing
+from scheduler.core.schedules.zones import NoSuchZone
 from scheduler.node.schedule_look import LOOK_S, OVERLAP_S, ScheduleLook
 from scheduler.service.schedules.firing import Firings
 from scheduler.service.schedules.schedules import upcoming
@@ -340,3 +344,25 @@ async def test_a_schedule_that_is_refused_keeps_no_other_one_waiting(node: Node)
     await node.look.step()
     assert len(tried) == 2
     assert len(node.jobs) == 1
+
+
+def unknown(name: str) -> ZoneInfo:
+    """In place of `zone`, of a node whose rules of zones are old."""
+    raise NoSuchZone(name, ())
+
+
+async def test_a_schedule_in_a_zone_that_only_other_nodes_know_is_left_to_them(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are of a later version: what they store must not end this node."""
+    await node.put(timing=Timing(cron="0 * * * *", timezone="America/Coyhaique"))
+    other = schedule(plan(), key=KEY._replace(name="other"), id="s2", cursor=node.clock.now())
+    await node.store.schedules.put(other, revision=None)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(timing, "zone", unknown)
+        await node.pass_()
+        assert [job.schedule for job in node.jobs] == ["other"]
+
+    await node.steps()
+    assert [job.schedule for job in node.jobs] == ["other", KEY.name]

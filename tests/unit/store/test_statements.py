@@ -43,6 +43,7 @@ FETCHES = {"self._fetch", "self._fetch_audited", "audited"}
 READS = {
     "freed_limiters",
     "holding_limiters",
+    "let_go_before",
     "limiter_jobs",
     "next_limiter_jobs",
     "next_opening",
@@ -71,6 +72,7 @@ READS = {
     "parents_in_wait",
     "ahead",
     "lane_counts",
+    "lock_overlapping",
     "lock_unique",
     "unique_free",
     "unique_holders",

@@ -297,6 +297,7 @@ async def test_filters_select_records(audited: Audited) -> None:
         ("action=aborted", "action"),
         ("since=yesterday", "since"),
         ("before=2026-01-01T00:00:00", "before"),
+        ("since=0001-01-01T00:00:00%2B05:00", "since"),
         ("limit=0", "limit"),
         ("after=x", "after"),
         ("who=ada", "who"),

@@ -238,6 +238,7 @@ async def test_one_record_of_the_audit_log_counts_them(aiohttp_client: AiohttpCl
         ({"since": "2026-12-24T18:00:00"}, "/since", "a time with its offset"),
         ({"since": 7}, "/since", "a time with its offset"),
         ({"since": "yesterday"}, "/since", "a time with its offset"),
+        ({"since": "0001-01-01T00:00:00+05:00"}, "/since", "a time with its offset"),
         ({"uid": "a/b"}, "/uid", "without '/'"),
         ({"task": ""}, "/task", "the name of a handler"),
         ({"task": "task"}, "/task", "there is no handler \"task\"; did you mean 'task2'?"),

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from scheduler.core.errors import StoreUnavailable
+from scheduler.core.schedules import timing
 from scheduler.core.schedules.firing import due
 from scheduler.core.schedules.zones import TZDATA_VERSION
 from tests.unit.api.conftest import Api, Response
+from tests.unit.node.test_schedule_look import unknown
 
 PATH = "/-/schedules/ada/nightly"
 ORDER: dict[str, Any] = {
@@ -358,3 +360,38 @@ async def test_a_schedule_that_is_resumed_does_not_say_why_it_was_paused(
     """What its user wrote stays."""
     assert (await put(api, **HOURLY, paused=True, note=note)).json["note"] == note
     assert (await put(api, **HOURLY, note=note)).json["note"] == resumed
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00"])
+async def test_a_time_before_which_there_is_none_is_refused(api: Api, time: str) -> None:
+    """It is the least that many languages have, and stands for nothing in some of them."""
+    await put(api, **HOURLY)
+
+    answers = {
+        "/start_at": await put(api, **HOURLY, start_at=time),
+        "/end_at": await put(api, **HOURLY, end_at=time),
+        "/from": await backfill(api, time, "2026-01-01T00:00:00Z"),
+    }
+
+    for field, answer in answers.items():
+        assert answer.status == 400
+        assert "a time with its offset (RFC 3339)" in answer.flaws[field]
+    assert (await preview(api, cron="@daily", start_at=time)).status == 400
+
+
+async def test_a_schedule_in_a_zone_that_only_other_nodes_know_is_shown_without_times(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are of a later version; the others of its page have theirs."""
+    await put(api)
+    await put(api, "/-/schedules/ada/other", **HOURLY)
+    monkeypatch.setattr(timing, "zone", unknown)
+
+    shown = (await api.get("/-/schedules?uid=ada")).json
+
+    assert [(each["name"], len(each["next"])) for each in shown] == [("nightly", 0), ("other", 5)]
+    assert (await api.get(PATH)).json["next"] == []
+    assert [each["name"] for each in (await api.get("/-/ui/data/calendar?uid=ada")).json] == [
+        "nightly",
+        "other",
+    ]

@@ -48,6 +48,7 @@ def letting_go(workers: NodeUnderTest, store: MemoryStore) -> LettingGo:
         queue=workers.queue,
         clock=workers.clock,
         tasks=TASKS,
+        quotas=UNLIMITED,
         freed=workers.service.freed,
     )
 
@@ -151,6 +152,26 @@ async def test_the_next_look_is_when_a_throttle_opens(
     assert 0 < await letting_go.step() < 0.2
     store.limiters.tats[key] -= 3_600_000_000
     await letting_go.step()
+    assert (await workers.job(late)).hold is None
+
+
+async def test_a_handler_that_is_loaded_without_its_throttle_lets_those_go_that_wait(
+    workers: NodeUnderTest, letting_go: LettingGo
+) -> None:
+    await workers.submit("slowly")
+    (await workers.running()).finish()
+    late = await workers.submit("slowly")
+
+    async def is_held() -> bool:
+        return (await workers.job(late)).hold is not None
+
+    await workers.clock.pass_until(is_held, saying="it waits")
+    await letting_go.step()
+
+    TASKS.load({**TASKS, "slowly": HandlerOptions(name="slowly")}, at=AT)
+    workers.clock.advance(LOOK_S)
+    await letting_go.step()
+
     assert (await workers.job(late)).hold is None
 
 
