@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import HeldResponses, Visit
 
 
 def test_a_held_job_says_for_what_it_waits_and_can_run_at_once(visit: Visit, uid: str) -> None:
@@ -43,6 +44,24 @@ def test_a_change_from_elsewhere_is_shown_at_once(visit: Visit, uid: str) -> Non
     visit.ask("PATCH", f"/{uid}/{job['id']}", {"priority": -5})
 
     expect(page.locator("dl.names")).to_contain_text("-5 s")
+
+
+def test_a_change_does_not_hide_that_no_node_can_take_a_job(visit: Visit, uid: str) -> None:
+    """Events do not say so, since no job is stored as one that waits for a node."""
+    job = visit.ask("POST", "/", {"uid": uid, "task": "guarded_placed"})
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    names = page.locator("dl.names")
+    expect(names).to_contain_text("a node with fast: no live node has it")
+    held = HeldResponses(page, re.compile(rf"/{uid}/{job['id']}$"))
+
+    visit.ask("PATCH", f"/{uid}/{job['id']}", {"priority": -5})
+
+    expect(names).to_contain_text("-5 s")
+    expect(names).to_contain_text("a node with fast: no live node has it")
+    held.release()
+    expect(names).to_contain_text("a node with fast: no live node has it")
+    page.unroute_all(behavior="ignoreErrors")
+    visit.ask("DELETE", f"/{uid}/{job['id']}")
 
 
 def test_the_overview_counts_held_jobs_apart(visit: Visit, uid: str) -> None:
