@@ -718,6 +718,8 @@ class Settlement:
     """Of a job that is queued again: what is to be remembered of the attempt, if it began."""
     unknown_s: float | None = None
     """Of a job whose handler no node knows: how long it is held until one of them looks again."""
+    known: bool = False
+    """Whether some know it all the same, but do not run such jobs: so long it does not end."""
 
     @property
     def retried(self) -> bool:

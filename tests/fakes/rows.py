@@ -100,9 +100,9 @@ class Row:
             return {"hold": Hold(HoldReason.RUN_AT, run_at), "eligible_at": None}
         return {"hold": None, "eligible_at": now} if reason in timed else {}
 
-    def hold_unknown(self, for_s: float, now: datetime) -> None:
-        """Hold it for a while: no node knows its handler."""
-        self.unknown_since = self.unknown_since or now
+    def hold_unknown(self, for_s: float, now: datetime, *, known: bool) -> None:
+        """Hold it for a while: no node knows its handler, or none that may run it."""
+        self.unknown_since = None if known else self.unknown_since or now
         self.change(hold=Hold(HoldReason.NO_NODE, now + timedelta(seconds=for_s)))
 
     def promote(self, *, since: datetime | None) -> None:

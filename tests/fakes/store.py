@@ -414,7 +414,7 @@ class MemoryStore:
         if end.unknown_s is None:
             row.unknown_since = None
         else:
-            row.hold_unknown(end.unknown_s, self.now())
+            row.hold_unknown(end.unknown_s, self.now(), known=end.known)
         if end.retried and row.job.hook is not None and row.job.hook_retries:
             call = call_of_retry(row.job, end.at)
             self.hook_calls[call.id] = call
