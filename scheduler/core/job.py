@@ -630,6 +630,15 @@ class WaitingJob(NamedTuple):
     """The labels that it needs, see `places.labels`; empty where it may run anywhere."""
 
 
+class LetGo(NamedTuple):
+    """Jobs that are not held any more for what held them."""
+
+    waiting: Sequence[WaitingJob] = ()
+    """Those that wait for a worker."""
+    timed: Sequence[WaitingJob] = ()
+    """Those that wait for the time that their user chose."""
+
+
 class Line(NamedTuple):
     """The jobs of one user that wait for a worker."""
 

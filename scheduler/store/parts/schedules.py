@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.job import Hold, Job, WaitingJob
+from scheduler.core.job import Hold, Job, LetGo, WaitingJob
 from scheduler.core.ports.schedule_store import Firing, Made, Standing, Upcoming
 from scheduler.core.quotas.quota import Quota, Use, queue_excess, schedules_excess
 from scheduler.core.schedules.schedule import HISTORY_KEPT, Occurrence, Schedule, ScheduleKey
@@ -176,9 +176,9 @@ class SqlSchedules:
         (row,) = await self._fetch("failures_in_a_row", uid, name, since, count_max)
         return int(row["failures"])
 
-    async def let_go(self, *, limit: int) -> Sequence[WaitingJob]:
+    async def let_go(self, *, limit: int) -> LetGo:
         """See `ScheduleStore`."""
-        return [rows.waiting_job(row) for row in await self._fetch("let_go_overlapping", limit)]
+        return rows.let_go(await self._fetch("let_go_overlapping", limit))
 
     async def replaced(self, *, limit: int) -> Sequence[WaitingJob]:
         """See `ScheduleStore`."""
