@@ -58,7 +58,10 @@ pause after giving it back would not help: the next claimer takes the id meanwhi
 claimer, but no slot."""
 
 UNKNOWN_LOOK_S: Final = 1.0
-"""How often a job is looked at again whose handler no node has that may run it."""
+"""How often a job is looked at again whose handler no node has."""
+
+NOT_TAKEN_LOOK_S: Final = 5.0
+"""The same where nodes have it that do not run such jobs: that may last, and many may wait so."""
 
 
 class Settling:
@@ -204,7 +207,7 @@ class Settling:
             status=Status.QUEUED,
             at=self._clock.now(),
             death=NOTHING_RAN,
-            unknown_s=UNKNOWN_LOOK_S if known else min(UNKNOWN_LOOK_S, left_s),
+            unknown_s=NOT_TAKEN_LOOK_S if known else min(UNKNOWN_LOOK_S, left_s),
             known=known,
         )
 
