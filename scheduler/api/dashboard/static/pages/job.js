@@ -83,7 +83,7 @@ function JobDetails({ job, merge }) {
     <div class="head">
       <h1>${job.task} <${Status} job=${job} /></h1>
       ${open && queued && ends(job.waits) && html`<${RunNow} job=${job} onChanged=${update} />`}
-      ${open && queued && html`<button class="outline" onClick=${() => setOrders(true)}>Priority …</button>`}
+      ${open && queued && html`<button class="outline" onClick=${() => setOrders(true)}>Priority and time …</button>`}
       ${open && html`<button class="danger" onClick=${() => setAborts(true)}>Abort …</button>`}
       ${over && html`<${FormButton} class="outline" form=${{ submit: job.task, again: "yes" }}>Edit and run again …<//>`}
       ${over && mayChange && html`<${RunAgain} job=${job} />`}
