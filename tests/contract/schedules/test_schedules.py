@@ -454,6 +454,7 @@ async def test_jobs_that_wait_go_one_at_a_time(store: Store) -> None:
     await put(store)
     first, second = await fired(store, hours(1), hours(2), held=HoldReason.OVERLAP)
     (third,) = await fired(store, hours(3), held=HoldReason.REPLACE)
+    assert (await store.counts(count_max=9)).held == {"overlap": 2, "replace": 1}
     assert list(await store.schedules.replaced(limit=10)) == [], "nothing of them runs"
 
     order = []
