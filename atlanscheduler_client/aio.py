@@ -212,7 +212,9 @@ class AsyncClient:
         delay: timedelta | float | None = None,
         start_within: timedelta | float | Kept | None = KEPT,
         max_attempts: int | Kept | None = KEPT,
+        hook_retries: bool | Kept = KEPT,
         needs: Collection[str] | Kept = KEPT,
+        group: str | Kept | None = KEPT,
         unique: Unique | str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
@@ -234,7 +236,9 @@ class AsyncClient:
                 delay=delay,
                 start_within=start_within,
                 max_attempts=max_attempts,
+                hook_retries=hook_retries,
                 needs=needs,
+                group=group,
                 unique=unique,
                 key=idempotency_key,
             )

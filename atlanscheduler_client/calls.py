@@ -164,7 +164,9 @@ def rerun(
     delay: timedelta | float | None,
     start_within: timedelta | float | Kept | None,
     max_attempts: int | Kept | None,
+    hook_retries: bool | Kept = KEPT,
     needs: Collection[str] | Kept = KEPT,
+    group: str | Kept | None = KEPT,
     unique: Unique | str | None = None,
     key: str | None,
 ) -> Call[Job]:
@@ -176,7 +178,9 @@ def rerun(
         "priority": priority,
         "start_within_s": within,
         "max_attempts": max_attempts,
+        "hook_retries": hook_retries,
         "needs": needs if isinstance(needs, Kept) else list(needs),
+        "group": group,
     }
     given = {
         "parent": running_job(),

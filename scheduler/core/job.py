@@ -630,6 +630,15 @@ class WaitingJob(NamedTuple):
     """The labels that it needs, see `places.labels`; empty where it may run anywhere."""
 
 
+class LetGo(NamedTuple):
+    """Jobs that are not held any more for what held them."""
+
+    waiting: Sequence[WaitingJob] = ()
+    """Those that wait for a worker."""
+    timed: Sequence[WaitingJob] = ()
+    """Those that wait for the time that their user chose."""
+
+
 class Line(NamedTuple):
     """The jobs of one user that wait for a worker."""
 
@@ -718,6 +727,8 @@ class Settlement:
     """Of a job that is queued again: what is to be remembered of the attempt, if it began."""
     unknown_s: float | None = None
     """Of a job whose handler no node knows: how long it is held until one of them looks again."""
+    known: bool = False
+    """Whether some know it all the same, but do not run such jobs: so long it does not end."""
 
     @property
     def retried(self) -> bool:

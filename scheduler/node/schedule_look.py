@@ -90,12 +90,14 @@ class ScheduleLook:
         old = await self._store.schedules.replaced(limit=STEP_MAX)
         for job in old:
             await self._service.abort_replaced(job.id, job.uid)
-        freed = await self._store.schedules.let_go(limit=STEP_MAX)
-        self._queue.announce([changed(job.id, job.uid) for job in freed])
-        if freed:
+        waiting, timed = await self._store.schedules.let_go(limit=STEP_MAX)
+        self._queue.announce([changed(job.id, job.uid) for job in (*waiting, *timed)])
+        if timed:
+            self._service.look_for_held()
+        if waiting:
             with suppress(QueueUnavailable):
-                await self._queue.enqueue(freed)
-        return len(old) + len(freed)
+                await self._queue.enqueue(waiting)
+        return len(old) + len(waiting) + len(timed)
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, but not after something nearer was stored here."""

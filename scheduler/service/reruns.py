@@ -70,7 +70,7 @@ class Reruns:
 
         Raises:
             NotFound: no such job, or another user's.
-            Invalid: its handler is not there any more.
+            Invalid: its handler is not there any more, or a hook that neither has is to be called.
             Others as `Service.submit`.
         """
         require_job(by, Right.CHANGE, uid, job_id)
@@ -80,10 +80,14 @@ class Reruns:
         if not job.over:
             return OneRerun(job, None)
         self._require_task(job.task)
+        wanted = again(job, Rerun(job_id), changes)
+        if wanted.hook is None and changes.get("hook_retries"):
+            detail = "got true: there is no hook to call; allowed: only together with hook"
+            raise Invalid(detail, (Flaw("/hook_retries", detail),))
         audit = recorded_reruns(by, Action.RERUN, at=self._clock.now(), uid=uid, target=job_id)
         submitted = await self._quotas.submit(
             by,
-            [again(job, Rerun(job_id), changes)],
+            [wanted],
             idempotency_key=request.key,
             fingerprint=request.fingerprint,
             traceparent=request.traceparent,

@@ -248,7 +248,7 @@ def settlement(end: Settlement) -> Mapping[str, Any]:
         "processes": death.processes,
         "survivors": death.survivors,
         **({} if end.again is None else _again(end.again)),
-        **({} if end.unknown_s is None else _unknown(end.unknown_s)),
+        **({} if end.unknown_s is None else _unknown(end.unknown_s, known=end.known)),
     }
 
 
@@ -261,9 +261,9 @@ def _again(again: Again) -> Mapping[str, Any]:
     }
 
 
-def _unknown(for_s: float) -> Mapping[str, Any]:
-    """For how long a job is held whose handler no node knows."""
-    return {"held": HoldReason.NO_NODE, "after_ms": ceil(for_s * 1000)}
+def _unknown(for_s: float, *, known: bool) -> Mapping[str, Any]:
+    """For how long a job is held whose handler no node knows, or none that may run it."""
+    return {"held": HoldReason.NO_NODE, "known": int(known), "after_ms": ceil(for_s * 1000)}
 
 
 def success(end: Settlement) -> Mapping[str, Any]:

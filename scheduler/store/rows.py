@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -30,6 +30,7 @@ from scheduler.core.job import (
     Hold,
     HoldReason,
     Job,
+    LetGo,
     Line,
     NewJob,
     Node,
@@ -136,6 +137,14 @@ def aborted_job(row: Row) -> AbortedJob:
 def waiting_job(row: Row) -> WaitingJob:
     """The job in a row of one that waits."""
     return WaitingJob(row["id"], row["uid"], row["turn_at"], row["needs"] or ANYWHERE)
+
+
+def let_go(found: Sequence[Row]) -> LetGo:
+    """The jobs in rows of those that were let go: `held` says which wait for a time."""
+    return LetGo(
+        waiting=[waiting_job(row) for row in found if row["held"] is None],
+        timed=[waiting_job(row) for row in found if row["held"] is not None],
+    )
 
 
 def limiter_job(row: Row) -> LimiterJob:

@@ -23,6 +23,7 @@ from scheduler.core.job import (
     Death,
     Job,
     JsonText,
+    LetGo,
     Line,
     NewJob,
     Node,
@@ -34,7 +35,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.places.labels import ANYWHERE, LANES_MAX
 from scheduler.core.policy import expired_failure, lost_failure
-from scheduler.core.ports.store import ClaimedWithin, Inserted, LetGo, Released, Reordered, Retiming
+from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
@@ -717,11 +718,7 @@ class SqlStore:
 
     async def let_go_unique(self, *, limit: int) -> LetGo:
         """See `Store`."""
-        freed = await self._fetch("let_go_unique", limit)
-        return LetGo(
-            waiting=[rows.waiting_job(row) for row in freed if row["held"] is None],
-            timed=[rows.waiting_job(row) for row in freed if row["held"] is not None],
-        )
+        return rows.let_go(await self._fetch("let_go_unique", limit))
 
     async def expire(self, *, limit: int) -> Sequence[str]:
         """See `Store`."""

@@ -62,21 +62,27 @@ class Gauges:
                 CountSample(self._clock.now(), queued=counts.queued, running=counts.running)
             )
             queued, oldest_s = counts.queued, counts.oldest_queued_s or 0.0
-            no_node = counts.held.get(HoldReason.NO_NODE, 0) + await self._without_node()
+            without_node = await self._without_node(counts.queued)
+            no_node = counts.held.get(HoldReason.NO_NODE, 0) + without_node
             self._set_held({**counts.held, HoldReason.NO_NODE: no_node})
             pauses = await self._store.pauses.page(limit=COUNT_MAX)
             self._set_pauses(Counter(pause.kind for pause in pauses))
         self._metrics.queued.set(queued)
         self._metrics.oldest.set(oldest_s)
 
-    async def _without_node(self) -> int:
-        """How many jobs wait that need labels which no live node has."""
-        lanes = await self._store.lanes()
-        if not lanes:
+    async def _without_node(self, queued: int) -> int:
+        """How many of the jobs that wait no live node takes, by what they need."""
+        if not queued:
             return 0
+        lanes = await self._store.lanes()
         places = [Place(node.labels, node.only) for node in await self._store.nodes()]
         left = [lane for lane in lanes if not any(place.takes_lane(lane) for place in places)]
-        return sum((await self._store.lane_counts(left, count_max=COUNT_MAX)).values())
+        if not places or any(place.takes(()) for place in places):
+            return sum((await self._store.lane_counts(left, count_max=COUNT_MAX)).values())
+        # Nor those that need nothing: these are all that are in no lane.
+        found = await self._store.lane_counts(lanes, count_max=COUNT_MAX)
+        plain = max(0, queued - sum(found.values()))
+        return plain + sum(found.get(lane, 0) for lane in left)
 
     def _set_pauses(self, counted: Mapping[PauseKind, int]) -> None:
         for kind in PauseKind:

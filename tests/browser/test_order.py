@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import HeldResponses, Visit
 
 
 def test_a_held_job_says_for_what_it_waits_and_can_run_at_once(visit: Visit, uid: str) -> None:
@@ -34,6 +36,69 @@ def test_the_priority_of_a_queued_job_can_be_changed(visit: Visit, uid: str) -> 
     assert visit.ask("GET", f"/{uid}/{job['id']}")["priority"] == 90
 
 
+def test_the_time_of_a_queued_job_can_be_changed(visit: Visit, uid: str) -> None:
+    """Only what was changed is sent: whoever changes the priority keeps the seconds of the time."""
+    job = visit.ask("POST", "/", {"uid": uid, "task": "echo", "delay_s": 3600})
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    page.get_by_role("button", name="Priority").click()
+    expect(page.get_by_label("Not before")).not_to_have_value("")
+    page.get_by_label("Head start in seconds").fill("90")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("dl.names")).to_contain_text("+1 min 30 s")
+    assert visit.ask("GET", f"/{uid}/{job['id']}")["run_at"] == job["run_at"]
+
+    page.get_by_role("button", name="Priority").click()
+    page.get_by_label("Not before").fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="echo")).to_contain_text("successful")
+
+
+def test_a_job_is_submitted_with_its_time_and_its_order(visit: Visit, uid: str) -> None:
+    page = visit.open("handlers?submit=echo")
+    page.get_by_label("User").fill(uid)
+    page.get_by_text("When and how often").click()
+    begin = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=1)
+    local = page.evaluate(
+        "(at) => { const d = new Date(at);"
+        " return new Date(d - d.getTimezoneOffset() * 60000).toISOString().slice(0, 16); }",
+        begin.isoformat(),
+    )
+    page.get_by_label("Not before").fill(local)
+    page.get_by_label("Head start").fill("-5")
+    page.get_by_label("Begin within").fill("1.5")
+    page.get_by_label("Attempts at most").fill("3")
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page.locator("dl.names")).to_contain_text("its time")
+
+    (job,) = visit.ask("GET", f"/{uid}")
+    assert job["run_at"] == f"{begin:%Y-%m-%dT%H:%M:%S}.000Z"
+    order = ("priority", "start_within_s", "max_attempts")
+    assert [job[name] for name in order] == [-5, 1.5, 3]
+
+    visit.ask("DELETE", f"/{uid}/{job['id']}")
+    page.get_by_role("button", name="Edit and run again").click()
+    expect(page.get_by_role("dialog").get_by_label("Data")).to_be_enabled()
+    page.get_by_text("When and how often").click()
+    expect(page.get_by_label("Not before")).to_have_value("")
+    expect(page.get_by_label("Head start")).to_have_value("-5")
+    page.get_by_label("Begin within").fill("")
+    page.get_by_role("dialog").get_by_role("button", name="Run again").click()
+    expect(page.locator("dl.names")).to_contain_text("Runs again")
+    again = visit.ask("GET", f"/{uid}")[0]
+    assert [again[name] for name in order] == [-5, None, 3]
+
+
+def test_a_wrong_field_is_named_as_in_the_form(visit: Visit, uid: str) -> None:
+    page = visit.open("handlers?submit=echo")
+    page.get_by_label("User").fill(uid)
+    page.get_by_text("When and how often").click()
+    page.get_by_label("Not before").fill("2999-01-01T00:00")
+    page.get_by_role("button", name="Submit", exact=True).click()
+
+    expect(page.get_by_role("alert")).to_contain_text("Not before: got")
+    visit.ignore_errors("400")
+
+
 def test_a_change_from_elsewhere_is_shown_at_once(visit: Visit, uid: str) -> None:
     """Two people may look at the same job."""
     job = visit.ask("POST", "/", {"uid": uid, "task": "echo", "delay_s": 3600})
@@ -43,6 +108,24 @@ def test_a_change_from_elsewhere_is_shown_at_once(visit: Visit, uid: str) -> Non
     visit.ask("PATCH", f"/{uid}/{job['id']}", {"priority": -5})
 
     expect(page.locator("dl.names")).to_contain_text("-5 s")
+
+
+def test_a_change_does_not_hide_that_no_node_can_take_a_job(visit: Visit, uid: str) -> None:
+    """Events do not say so, since no job is stored as one that waits for a node."""
+    job = visit.ask("POST", "/", {"uid": uid, "task": "guarded_placed"})
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    names = page.locator("dl.names")
+    expect(names).to_contain_text("a node with fast: no live node has it")
+    held = HeldResponses(page, re.compile(rf"/{uid}/{job['id']}$"))
+
+    visit.ask("PATCH", f"/{uid}/{job['id']}", {"priority": -5})
+
+    expect(names).to_contain_text("-5 s")
+    expect(names).to_contain_text("a node with fast: no live node has it")
+    held.release()
+    expect(names).to_contain_text("a node with fast: no live node has it")
+    page.unroute_all(behavior="ignoreErrors")
+    visit.ask("DELETE", f"/{uid}/{job['id']}")
 
 
 def test_the_overview_counts_held_jobs_apart(visit: Visit, uid: str) -> None:

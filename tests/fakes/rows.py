@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,13 +25,14 @@ from scheduler.core.job import (
     HoldReason,
     Job,
     JsonText,
+    LetGo,
     NewJob,
     Node,
     Purpose,
     Status,
 )
 from scheduler.core.job_log import LogPage
-from scheduler.core.policy import lost_failure
+from scheduler.core.policy import lost_failure, waiting_job
 from scheduler.core.ports.store import Retiming
 from scheduler.core.rerun import RerunFilter
 from scheduler.core.webhook import CallStatus, Event, HookCall
@@ -100,15 +102,21 @@ class Row:
             return {"hold": Hold(HoldReason.RUN_AT, run_at), "eligible_at": None}
         return {"hold": None, "eligible_at": now} if reason in timed else {}
 
-    def hold_unknown(self, for_s: float, now: datetime) -> None:
-        """Hold it for a while: no node knows its handler."""
-        self.unknown_since = self.unknown_since or now
+    def hold_unknown(self, for_s: float, now: datetime, *, known: bool) -> None:
+        """Hold it for a while: no node knows its handler, or none that may run it."""
+        self.unknown_since = None if known else self.unknown_since or now
         self.change(hold=Hold(HoldReason.NO_NODE, now + timedelta(seconds=for_s)))
 
     def promote(self, *, since: datetime | None) -> None:
         if self.job.hold is not None and self.job.hold.reason == HoldReason.NO_NODE:
             since = self.job.eligible_at
         self.change(hold=None, eligible_at=since, revision=self.job.revision + 1)
+
+    def let_go(self, now: datetime) -> None:
+        """Hold it for its time, if that has not come; else for nothing."""
+        later = self.job.run_at is not None and self.job.run_at > now
+        hold = Hold(HoldReason.RUN_AT, self.job.run_at) if later else None
+        self.change(hold=hold, eligible_at=None if later else now, revision=self.job.revision + 1)
 
     @property
     def next_try_at(self) -> datetime | None:
@@ -295,3 +303,11 @@ def call_of_retry(job: Job, at: datetime) -> HookCall:
 def size_of(job: Job) -> int:
     texts = job.data + (job.result or "")
     return len(texts.encode()) + (len(orjson.dumps(job.error)) if job.error else 0)
+
+
+def let_go(found: Sequence[Row]) -> LetGo:
+    """The jobs that were let go."""
+    return LetGo(
+        waiting=[waiting_job(row.job) for row in found if row.job.hold is None],
+        timed=[waiting_job(row.job) for row in found if row.job.hold is not None],
+    )

@@ -8,16 +8,15 @@ from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.job import Hold, HoldReason, Job, NewJob, Status, WaitingJob
+from scheduler.core.job import Hold, HoldReason, Job, LetGo, NewJob, Status, WaitingJob
 from scheduler.core.pause import PauseKey, PauseKind
-from scheduler.core.policy import waiting_job
 from scheduler.core.ports.schedule_store import Firing, Made, Standing, Upcoming
 from scheduler.core.quotas.quota import Quota, schedules_excess
 from scheduler.core.schedules.firing import Unfinished
 from scheduler.core.schedules.schedule import HISTORY_KEPT, Occurrence, Schedule, ScheduleKey
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.pauses import MemoryPauses
-from tests.fakes.rows import Row, new_row
+from tests.fakes.rows import Row, let_go, new_row
 
 WAITING = {HoldReason.OVERLAP, HoldReason.REPLACE}
 
@@ -231,17 +230,17 @@ class MemorySchedules:
         failed = takewhile(lambda status: status is Status.TERMINATED, newest_first)
         return len(list(islice(failed, count_max)))
 
-    async def let_go(self, *, limit: int) -> Sequence[WaitingJob]:
+    async def let_go(self, *, limit: int) -> LetGo:
         self._answer()
-        freed: list[WaitingJob] = []
+        freed: list[Row] = []
         for key in sorted({(row.job.uid, row.job.schedule or "") for row in self._rows.values()}):
             jobs = self._unfinished(ScheduleKey(*key))
             waiting = sorted(filter(_waits, jobs), key=_turn)
             if waiting and len(waiting) == len(jobs) and len(freed) < limit:
                 row = self._rows[waiting[0].id]
-                row.promote(since=self._now())
-                freed.append(waiting_job(row.job))
-        return freed
+                row.let_go(self._now())
+                freed.append(row)
+        return let_go(freed)
 
     async def replaced(self, *, limit: int) -> Sequence[WaitingJob]:
         self._answer()

@@ -32,6 +32,7 @@ from scheduler.core.job import (
     HoldReason,
     Job,
     JsonText,
+    LetGo,
     Line,
     NewJob,
     Node,
@@ -44,7 +45,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.places.labels import ANYWHERE, Place, lane_of
 from scheduler.core.policy import expired_failure, waiting_job
-from scheduler.core.ports.store import ClaimedWithin, Inserted, LetGo, Released, Reordered, Retiming
+from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
@@ -59,6 +60,7 @@ from tests.fakes.rows import (
     call_of_retry,
     claim_as_it_is,
     claim_of,
+    let_go,
     new_row,
     release,
     size_of,
@@ -176,13 +178,8 @@ class MemoryStore:
         now = self.now()
         free = [row for row in self.rows.values() if self._is_free(row)][:limit]
         for row in free:
-            later = row.job.run_at is not None and row.job.run_at > now
-            hold = Hold(HoldReason.RUN_AT, row.job.run_at) if later else None
-            row.change(hold=hold, eligible_at=None if later else now, revision=row.job.revision + 1)
-        return LetGo(
-            waiting=[waiting_job(row.job) for row in free if row.job.hold is None],
-            timed=[waiting_job(row.job) for row in free if row.job.hold is not None],
-        )
+            row.let_go(now)
+        return let_go(free)
 
     def _is_free(self, row: Row) -> bool:
         """Whether it is held for others with its unique key, and these are over."""
@@ -414,7 +411,7 @@ class MemoryStore:
         if end.unknown_s is None:
             row.unknown_since = None
         else:
-            row.hold_unknown(end.unknown_s, self.now())
+            row.hold_unknown(end.unknown_s, self.now(), known=end.known)
         if end.retried and row.job.hook is not None and row.job.hook_retries:
             call = call_of_retry(row.job, end.at)
             self.hook_calls[call.id] = call

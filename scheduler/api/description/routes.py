@@ -265,7 +265,8 @@ ROUTES: Final = (
                 headers={"Location": "where the new job is", **RATE_LIMIT, **NOTICES},
             ),
             200: ResponseDescription(
-                description="The job that this idempotency key brought before",
+                description="The job that this idempotency key brought before, or that has the"
+                " unique key",
                 shape=shapes.Job,
                 headers={"Location": "where the job is", **RATE_LIMIT},
             ),
@@ -276,6 +277,7 @@ ROUTES: Final = (
             NOT_OVER,
             CONFLICT,
             PARENT_ABORTED,
+            UNIQUE_TAKEN,
             TOO_LARGE,
             NOT_JSON,
             QUOTA_EXCEEDED,

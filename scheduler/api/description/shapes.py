@@ -125,6 +125,8 @@ class Waits(Shape):
             "the labels that it needs; `limit`: as many jobs of its handler run as may; "
             "`throttle`: as many of them have begun as may for now; "
             "`after`: jobs that it comes after are not over; "
+            "`overlap`: earlier jobs of its schedule are not over; "
+            "`replace`: nor are those of its schedule that it replaces; "
             "`unique`: the job that it replaces is not over; further ones may follow",
         ),
     ]

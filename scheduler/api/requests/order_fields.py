@@ -157,14 +157,11 @@ Needs = Annotated[
         f"an array of at most {NEEDS_MAX}, each of {LABEL_WORDS}",
     ),
 ]
-HookRetries = Annotated[
-    bool,
-    AfterValidator(_beside_hook),
-    Field(
-        description="true or false: whether the hook is called, with the event job.retried, for "
-        "each attempt that failed and is followed by another one; only together with hook"
-    ),
-]
+HOOK_RETRIES_SAYS: Final = (
+    "true or false: whether the hook is called, with the event job.retried, for each attempt that "
+    "failed and is followed by another one; only together with hook"
+)
+HookRetries = Annotated[bool, AfterValidator(_beside_hook), Field(description=HOOK_RETRIES_SAYS)]
 
 
 def _after_if(value: object) -> object:

@@ -23,9 +23,9 @@ from scheduler.api.requests.audit import instant
 from scheduler.api.requests.checking import EXPLAINED
 from scheduler.api.requests.models import HOOK_CHARS_MAX, Body, Hook, Parent, Uid
 from scheduler.api.requests.order_fields import (
+    HOOK_RETRIES_SAYS,
     DelayS,
     Group,
-    HookRetries,
     MaxAttempts,
     Needs,
     Priority,
@@ -85,7 +85,9 @@ class RerunOrder(Body):
     delay_s: DelayS = None
     start_within_s: StartWithinS = None
     max_attempts: MaxAttempts = None
-    hook_retries: HookRetries = False
+    hook_retries: Annotated[
+        bool, Field(description=f"{HOOK_RETRIES_SAYS}, which may be that of the job")
+    ] = False
     needs: Needs = ()
     group: Group = None
     unique: UniqueField = None

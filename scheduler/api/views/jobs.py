@@ -27,12 +27,11 @@ from scheduler.api.state import (
     LOAD,
     LOOKUP,
     PATH_PREFIX,
-    PAUSES,
-    PLACES,
     PRINCIPAL,
     QUOTAS,
     SERVICE,
 )
+from scheduler.api.views.explaining import explained, submitted, told
 from scheduler.api.views.order import notice
 from scheduler.core.errors import NoSuchPredecessors
 from scheduler.core.job import Job
@@ -67,13 +66,9 @@ async def submit(request: web.Request) -> web.Response:
         )
     except NoSuchPredecessors as error:
         raise intake.without_predecessors(error.ids) from None
-    told = request.app[PAUSES].told
     status = 202 if inserted.created else 200
     headers = rate_limit_headers(standings)
-    jobs = inserted.jobs
-    if any(job.needs for job in jobs):
-        jobs = await request.app[PLACES].explained(jobs)
-    documents = [job_document(told(job)) for job in jobs]
+    documents = await submitted(request, inserted.jobs)
     for document in documents:
         if document["id"] in inserted.found:
             document["deduplicated"] = True
@@ -137,10 +132,7 @@ async def _listed(request: web.Request, uid: str | None, wanted: ListQuery) -> w
             limit=wanted.limit,
         )
         documented = job_document if wanted.data else job_outline
-        told = request.app[PAUSES].told
-        explained = await request.app[QUOTAS].explained(page.jobs)
-        explained = await request.app[PLACES].explained(explained)
-        documents = [documented(told(job)) for job in explained]
+        documents = [documented(job) for job in await explained(request, page.jobs)]
         return json_response(documents, headers=_next(request, page))
 
 
@@ -155,17 +147,10 @@ async def get_job(request: web.Request) -> web.Response:
     async with in_line(request, request.app[LOAD].reads):
         job = await service.get(by, uid, job_id)
         if how_long.wait == 0 or job.reached(how_long.until):
-            return await _told(request, job)
+            return json_response(await told(request, job))
     with waiting(request, how_long.wait) as wait_s:
         job = await service.get(by, uid, job_id, wait_s=wait_s, until=how_long.until)
-    return await _told(request, job)
-
-
-async def _told(request: web.Request, job: Job) -> web.Response:
-    explained = await request.app[QUOTAS].explained([job])
-    (explained_job,) = await request.app[PLACES].explained(explained)
-    explained_job = await request.app[LOOKUP].with_successors(explained_job)
-    return json_response(job_document(request.app[PAUSES].told(explained_job)))
+    return json_response(await told(request, job))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:

@@ -13,11 +13,12 @@ from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import JobChange, Query
 from scheduler.api.requests.queries import job_in_path, query
-from scheduler.api.state import PAUSES, PRINCIPAL, SERVICE
-from scheduler.core.errors import Flaw
+from scheduler.api.state import PRINCIPAL, SERVICE
+from scheduler.api.views.explaining import told
+from scheduler.core.errors import Flaw, StoreUnavailable
 from scheduler.core.job import Job, Status
 from scheduler.core.ports.store import Retiming
-from scheduler.service.documents import job_document
+from scheduler.service.documents import Document, job_document
 
 NOTICE: Final = "Notice"
 """The header that says what the answer alone may not make plain enough."""
@@ -44,8 +45,15 @@ async def change_job(request: web.Request) -> web.Response:
         detail = f"the job is {job.status}: only a queued job can be changed"
         return problem(NOT_QUEUED, detail, job=job_document(job))
     retimed = [job] if change.run_at is not None else []
-    told = request.app[PAUSES].told(job)
-    return json_response(job_document(told), headers=notice(retimed))
+    return json_response(await _told(request, job), headers=notice(retimed))
+
+
+async def _told(request: web.Request, job: Job) -> Document:
+    """The job as it is got; where the store is away since the change, without what it waits for."""
+    try:
+        return await told(request, job)
+    except StoreUnavailable:
+        return job_document(job)
 
 
 def notice(jobs: Sequence[Job]) -> dict[str, str]:

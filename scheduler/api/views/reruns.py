@@ -22,7 +22,8 @@ from scheduler.api.requests.queries import idempotency_key, job_in_path, query
 from scheduler.api.requests.reruns import RerunAllOrder, RerunOrder, fingerprint
 from scheduler.api.requests.submissions import unknown_task
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LIMITS, LOAD, PAUSES, PRINCIPAL, RERUNS, SERVICE
+from scheduler.api.state import LIMITS, LOAD, PRINCIPAL, RERUNS, SERVICE
+from scheduler.api.views.explaining import submitted
 from scheduler.api.views.jobs import location
 from scheduler.api.views.order import notice
 from scheduler.core.errors import Flaw
@@ -60,7 +61,7 @@ async def rerun_job(request: web.Request) -> web.Response:
     (job,), created, *_ = done.submitted.inserted
     headers = rate_limit_headers(done.submitted.standings) | location(request, job)
     headers |= notice([job]) if created else {}
-    document = job_document(request.app[PAUSES].told(job))
+    (document,) = await submitted(request, [job])
     if job.id in done.submitted.inserted.found:
         document["deduplicated"] = True
     return json_response(document, status=202 if created else 200, headers=headers)

@@ -25,10 +25,10 @@ from scheduler.api.requests.schedules import (
 )
 from scheduler.api.requests.submissions import data_text, unknown_task
 from scheduler.api.state import LIMITS, PRINCIPAL, SCHEDULES, SERVICE
+from scheduler.api.views.explaining import submitted
 from scheduler.api.views.jobs import location
 from scheduler.core.errors import Flaw
 from scheduler.core.schedules.schedule import ScheduleKey
-from scheduler.service.documents import job_document
 from scheduler.service.schedules.documents import (
     deleted_document,
     preview_document,
@@ -106,7 +106,8 @@ async def run_schedule(request: web.Request) -> web.Response:
         return problem(
             OVERLAPS, f"{OVERLAPS.title}, and its overlap says {skipped}: no job is made"
         )
-    return json_response(job_document(job), status=202, headers=location(request, job))
+    (document,) = await submitted(request, [job])
+    return json_response(document, status=202, headers=location(request, job))
 
 
 async def backfill_schedule(request: web.Request) -> web.Response:
@@ -121,7 +122,7 @@ async def backfill_schedule(request: web.Request) -> web.Response:
     if end < begin:
         raise refusal([Flaw("/to", f"got {shown(end.isoformat())}; allowed: not before from")])
     jobs = await request.app[SCHEDULES].backfill(request[PRINCIPAL], key, begin=begin, end=end)
-    return json_response([job_document(job) for job in jobs], status=202)
+    return json_response(await submitted(request, jobs), status=202)
 
 
 async def preview_schedule(request: web.Request) -> web.Response:

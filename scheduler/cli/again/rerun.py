@@ -13,6 +13,8 @@ from scheduler.cli.options import (
     CONFIGURED,
     AsJson,
     Delay,
+    Group,
+    HookRetries,
     JobName,
     MaxAttempts,
     Needs,
@@ -28,7 +30,7 @@ from scheduler.cli.options import (
     moment,
 )
 from scheduler.cli.read import Statuses, TaskFilter
-from scheduler.cli.submit import json_of, note, unique_of
+from scheduler.cli.submit import Hook, json_of, note, unique_of
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.core.rerun import COUNTED_MAX, RERUNS_MAX
 
@@ -86,9 +88,12 @@ def rerun(
     delay: Delay = None,
     start_within: StartWithin = None,
     max_attempts: MaxAttempts = None,
+    hook: Hook = None,
     needs: Needs = None,
+    group: Group = None,
     unique: UniqueKey = None,
     on_conflict: WhereTaken = OnConflict.EXISTING,
+    hook_retries: HookRetries = False,
     uid: OfUser = None,
     task: TaskFilter = None,
     status: Statuses = None,
@@ -109,7 +114,10 @@ def rerun(
         "delay": delay,
         "start_within": KEPT if start_within is None else start_within,
         "max_attempts": KEPT if max_attempts is None else max_attempts,
+        "hook": KEPT if hook is None else hook,
+        "hook_retries": hook_retries or KEPT,
         "needs": KEPT if needs is None else needs,
+        "group": KEPT if group is None else group,
         "unique": unique_of(unique, on_conflict),
     }
     which: dict[str, Any] = {

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.job import HoldReason, Job, NewJob, WaitingJob
+from scheduler.core.job import HoldReason, Job, LetGo, NewJob, WaitingJob
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.schedules.firing import Unfinished
 from scheduler.core.schedules.schedule import Occurrence, Schedule, ScheduleKey
@@ -152,8 +152,8 @@ class ScheduleStore(Protocol):
         """
         ...
 
-    async def let_go(self, *, limit: int) -> Sequence[WaitingJob]:
-        """Let jobs wait for a worker that waited until earlier ones of their schedules are over.
+    async def let_go(self, *, limit: int) -> LetGo:
+        """Let jobs go that waited until earlier ones of their schedules are over.
 
         A job is over when it is final, which it becomes when its processes are proven dead, and its
         clean-up is done. One job of a schedule is let go at a time.

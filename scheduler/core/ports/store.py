@@ -16,6 +16,7 @@ from scheduler.core.job import (
     Death,
     Job,
     JsonText,
+    LetGo,
     Line,
     NewJob,
     Node,
@@ -60,15 +61,6 @@ class ClaimedWithin(NamedTuple):
     claims: Sequence[Claim]
     beyond: Sequence[WaitingJob] = ()
     """Those of users with a limit that still wait: these run as many, or a pause covers them."""
-
-
-class LetGo(NamedTuple):
-    """Jobs that are not held any more for what held them."""
-
-    waiting: Sequence[WaitingJob] = ()
-    """Those that wait for a worker."""
-    timed: Sequence[WaitingJob] = ()
-    """Those that wait for the time that their user chose."""
 
 
 class Released(NamedTuple):

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.job import Hold, Job, WaitingJob
+from scheduler.core.job import Hold, Job, LetGo, WaitingJob
 from scheduler.core.ports.schedule_store import Firing, Made, Standing, Upcoming
 from scheduler.core.quotas.quota import Quota, Use, queue_excess, schedules_excess
 from scheduler.core.schedules.schedule import HISTORY_KEPT, Occurrence, Schedule, ScheduleKey
@@ -176,7 +176,7 @@ class SqlSchedules:
         (row,) = await self._fetch("failures_in_a_row", uid, name, since, count_max)
         return int(row["failures"])
 
-    async def let_go(self, *, limit: int) -> Sequence[WaitingJob]:
+    async def let_go(self, *, limit: int) -> LetGo:
         """See `ScheduleStore`.
 
         Of a schedule, two nodes could let different jobs go, if one came to replace the other's
@@ -184,7 +184,7 @@ class SqlSchedules:
         """
         steps = [Step("lock_overlapping", ()), Step("let_go_overlapping", (limit,))]
         _, freed = await self._fetch_chain(steps)
-        return list(map(rows.waiting_job, freed))
+        return rows.let_go(freed)
 
     async def replaced(self, *, limit: int) -> Sequence[WaitingJob]:
         """See `ScheduleStore`."""

@@ -13,12 +13,15 @@ WITH old AS (
        -- Nor one that a job comes after which has not ended: that is given its result.
        AND (awaited IS NULL
             -- No NOT EXISTS, for which PostgreSQL may read all edges at once.
-            OR (SELECT successor.id
-                  FROM edges
-                  JOIN jobs AS successor ON successor.id = edges.child
-                 WHERE edges.parent = jobs.id
-                   AND successor.finished_at IS NULL
-                 LIMIT 1) IS NULL)
+            OR ((SELECT successor.id
+                   FROM edges
+                   JOIN jobs AS successor ON successor.id = edges.child
+                  WHERE edges.parent = jobs.id
+                    AND successor.finished_at IS NULL
+                  LIMIT 1) IS NULL
+                -- Of one that was written before it is locked, the row is read again, but not its edges.
+                AND jobs.xmin = (SELECT seen.xmin FROM jobs AS seen WHERE seen.id = jobs.id) -- PostgreSQL only
+               ))
      ORDER BY finished_at
      LIMIT $2
        FOR UPDATE SKIP LOCKED -- PostgreSQL only

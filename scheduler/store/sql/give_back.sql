@@ -14,7 +14,8 @@ WITH batch AS (
            value ->> 'outcome' AS outcome,
            value ->> 'failure' AS failure,
            CAST(value ->> 'after_ms' AS bigint) AS after_ms,
-           value ->> 'held' AS reason
+           value ->> 'held' AS reason,
+           CAST(value ->> 'known' AS integer) AS known
       FROM json_each($1)
 ), clock AS (
     SELECT now_ms() AS now
@@ -57,7 +58,8 @@ UPDATE jobs
        cleanup = CASE WHEN jobs.abort_requested_at IS NOT NULL AND jobs.undoable THEN 'pending' END,
        held = CASE WHEN jobs.abort_requested_at IS NULL AND held.due_at IS NOT NULL
                    THEN coalesce(held.reason, 'retry') END,
-       unknown_since = CASE WHEN held.reason = 'no_node' THEN coalesce(jobs.unknown_since, held.now) END,
+       unknown_since = CASE WHEN held.reason = 'no_node' AND held.known = 0
+                            THEN coalesce(jobs.unknown_since, held.now) END,
        due_at = CASE WHEN jobs.abort_requested_at IS NULL THEN held.due_at END,
        eligible_at = CASE WHEN jobs.abort_requested_at IS NULL AND held.due_at IS NOT NULL
                                AND held.reason IS NULL THEN NULL

@@ -1,4 +1,4 @@
--- How many queued jobs are held, by reason: those until a time, those that are paused, those in limiters, those that replace others.
+-- How many queued jobs are held, by reason: until a time, paused, in limiters, by keys, after others.
 -- $1 count_max (of each)
 SELECT held AS reason, count(*) AS jobs
   FROM (SELECT held
@@ -39,3 +39,16 @@ SELECT 'unique' AS reason, count(*) AS jobs
            AND held = 'unique'
          ORDER BY id
          LIMIT $1) AS replacing
+ UNION ALL
+SELECT key AS reason,
+       (SELECT count(*)
+          FROM (SELECT 1
+                  FROM jobs
+                       INDEXED BY jobs_held -- SQLite only
+                 WHERE held IS NOT NULL
+                   AND status = 'queued'
+                   AND due_at IS NULL
+                   AND held = key
+                 ORDER BY due_at, held
+                 LIMIT $1) AS after_others) AS jobs
+  FROM json_each('{"after": 1, "overlap": 1, "replace": 1}')

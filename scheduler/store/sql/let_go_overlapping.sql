@@ -1,4 +1,4 @@
--- Let those jobs wait for a worker that were held until the earlier ones of their schedules are over.
+-- Let those jobs go that were held until the earlier ones of their schedules are over.
 -- $1 limit
 -- One of a schedule at a time: the first that replaces others, else the earliest.
 WITH clock AS (SELECT now_ms() AS now), free AS (
@@ -34,11 +34,13 @@ WITH clock AS (SELECT now_ms() AS now), free AS (
      LIMIT $1
 )
 UPDATE jobs
-   SET held = NULL,
-       eligible_at = (SELECT now FROM clock),
-       turn_at = (SELECT now FROM clock) - 1000 * priority,
+   SET held = CASE WHEN run_at > now THEN 'run_at' END,
+       due_at = CASE WHEN run_at > now THEN run_at END,
+       eligible_at = CASE WHEN run_at > now THEN NULL ELSE now END,
+       turn_at = now - 1000 * priority,
        revision = revision + 1
+  FROM clock
  WHERE id IN (SELECT id FROM free)
    AND held IN ('overlap', 'replace')
    AND status = 'queued'
-RETURNING id, uid, turn_at, needs
+RETURNING id, uid, turn_at, needs, held

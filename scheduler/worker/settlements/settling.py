@@ -38,7 +38,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogStream
 from scheduler.core.limits.limiters import Limiter
-from scheduler.core.places.labels import lane_of
+from scheduler.core.places.labels import Place, lane_of
 from scheduler.core.policy import conclude, failure, waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
@@ -59,6 +59,9 @@ claimer, but no slot."""
 
 UNKNOWN_LOOK_S: Final = 1.0
 """How often a job is looked at again whose handler no node has."""
+
+NOT_TAKEN_LOOK_S: Final = 5.0
+"""The same where nodes have it that do not run such jobs: that may last, and many may wait so."""
 
 
 class Settling:
@@ -178,21 +181,24 @@ class Settling:
         """End a claim on a job whose handler this node does not have; another node may have it.
 
         Or one may come that has it, while nodes of another release replace these: so long the job
-        waits, and one node after the other looks at it again.
+        waits, and one node after the other looks at it again. As long as there are nodes that have
+        it, but do not run such jobs, it waits for another one, and does not end.
 
         Args:
             loaded_at: when this node loaded its handlers.
         """
+        runs = claim.purpose is Purpose.RUN
         nodes = await self._retry(self._store.nodes)
-        if any(claim.task in node.tasks for node in nodes):
+        knowing = [Place(each.labels, each.only) for each in nodes if claim.task in each.tasks]
+        if any(not runs or each.takes(claim.needs) for each in knowing):
             await self._clock.sleep(UNKNOWN_KEPT_S)
             await self.settle(Ended(claim, Stopped(StopReason.DRAIN, NOTHING_RAN)))
-        elif claim.purpose is Purpose.RUN and (claim.unknown_s or 0.0) < self._unknown_wait_s:
-            await self._write([claim], [self._held_unknown(claim)])
+        elif runs and (knowing or (claim.unknown_s or 0.0) < self._unknown_wait_s):
+            await self._write([claim], [self._held_unknown(claim, known=bool(knowing))])
         else:
             await self.settle(Ended(claim, Unknown(loaded_at)))
 
-    def _held_unknown(self, claim: Claim) -> Settlement:
+    def _held_unknown(self, claim: Claim, *, known: bool) -> Settlement:
         """Hold a job for a while, and not beyond its wait."""
         left_s = self._unknown_wait_s - (claim.unknown_s or 0.0)
         return Settlement(
@@ -201,7 +207,8 @@ class Settling:
             status=Status.QUEUED,
             at=self._clock.now(),
             death=NOTHING_RAN,
-            unknown_s=min(UNKNOWN_LOOK_S, left_s),
+            unknown_s=NOT_TAKEN_LOOK_S if known else min(UNKNOWN_LOOK_S, left_s),
+            known=known,
         )
 
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:

@@ -433,6 +433,16 @@ async def test_another_time_or_priority_does_not_let_a_job_go(store: Store) -> N
     assert await ids_waiting(store) != [job.id]
 
 
+async def test_what_waits_for_others_is_counted_among_what_is_held(store: Store) -> None:
+    first = await queued(store)
+    for _ in range(3):
+        await behind(store, first)
+
+    assert (await store.counts(count_max=10)).held == {"after": 3}
+    assert (await store.counts(count_max=2)).held == {"after": 2}
+    assert (await store.counts(count_max=10)).queued == 1
+
+
 async def test_an_abort_ends_a_job_that_waits_for_others_at_once(store: Store) -> None:
     first = await queued(store)
     job = await behind(store, first)

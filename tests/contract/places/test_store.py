@@ -181,7 +181,7 @@ async def test_jobs_of_a_dead_node_go_back_to_their_lane(store: Store) -> None:
     assert [(job.id, job.lane) for job in released.to_enqueue] == [(job_id, "gpu")]
 
 
-def held_unknown(claim: Claim, for_s: float) -> Settlement:
+def held_unknown(claim: Claim, for_s: float, *, known: bool = False) -> Settlement:
     """The settlement of a node that does not know the handler, where none does."""
     return Settlement(
         id=claim.id,
@@ -190,6 +190,7 @@ def held_unknown(claim: Claim, for_s: float) -> Settlement:
         at=later(3),
         death=NOTHING_RAN,
         unknown_s=for_s,
+        known=known,
     )
 
 
@@ -220,6 +221,21 @@ async def test_it_is_looked_at_again_and_says_for_how_long_nobody_knew_it(store:
 
     await store.settle([end(claim, Status.QUEUED, death=DEATH)])
     assert (await claimed(store, job_id)).unknown_s is None, "a node knew it meanwhile"
+
+
+async def test_only_what_nobody_knows_is_counted(store: Store) -> None:
+    """Else a job would end at once where the last node goes that knows it and does not run it."""
+    job_id = await needing(store)
+    await store.settle([held_unknown(await claimed(store, job_id), 0.0)])
+    await promoted(store)
+
+    await store.settle([held_unknown(await claimed(store, job_id), 0.0, known=True)])
+
+    job = await known(store, job_id)
+    assert job.hold is not None
+    assert job.hold.reason == HoldReason.NO_NODE
+    assert await promoted(store) == [job_id]
+    assert (await claimed(store, job_id)).unknown_s is None
 
 
 async def test_a_job_whose_handler_no_node_knows_ends_in_time(store: Store) -> None:

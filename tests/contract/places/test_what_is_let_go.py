@@ -82,6 +82,6 @@ async def test_the_job_of_a_schedule_is_let_go_in_its_lane(store: Store) -> None
     ]
     await store.schedules.fire(replace(of, made=jobs, occurrences=occurrences))
 
-    gone = await store.schedules.let_go(limit=9)
+    gone = (await store.schedules.let_go(limit=9)).waiting
 
     assert lanes(gone) == [(jobs[0].job.id, "gpu")]

@@ -13,7 +13,7 @@ from scheduler.core.access.principal import Grant, Principal, Role
 from scheduler.core.errors import QuotaExceeded
 from scheduler.core.job import Cleanup, Failure, FailureKind, Hold, HoldReason, Job, Status
 from scheduler.core.pause import PauseKey, PauseKind
-from scheduler.core.ports.store import Store
+from scheduler.core.ports.store import Retiming, Store
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.schedules.firing import Unfinished
 from scheduler.core.schedules.schedule import (
@@ -27,7 +27,18 @@ from scheduler.core.schedules.schedule import (
 from scheduler.core.schedules.timing import Timing
 from scheduler.service.access.audit import recorded
 from tests.contract.schedules.making import KEY, firing, hours, plan, schedule
-from tests.support.stores import AT, abort, claimed, end, ids_waiting, known, later, new, node
+from tests.support.stores import (
+    AT,
+    abort,
+    claimed,
+    end,
+    ids_of,
+    ids_waiting,
+    known,
+    later,
+    new,
+    node,
+)
 
 TOKEN_ID = "t1"  # noqa: S105 - no secret
 FAILED = Failure(kind=FailureKind.EXCEPTION, message="no")
@@ -73,7 +84,7 @@ async def fired(store: Store, *at: datetime, held: HoldReason | None = None) -> 
 
 
 async def let_go(store: Store) -> list[str]:
-    return [each.id for each in await store.schedules.let_go(limit=10)]
+    return [each.id for each in (await store.schedules.let_go(limit=10)).waiting]
 
 
 async def test_a_schedule_is_found_as_it_was_stored(store: Store) -> None:
@@ -443,6 +454,7 @@ async def test_jobs_that_wait_go_one_at_a_time(store: Store) -> None:
     await put(store)
     first, second = await fired(store, hours(1), hours(2), held=HoldReason.OVERLAP)
     (third,) = await fired(store, hours(3), held=HoldReason.REPLACE)
+    assert (await store.counts(count_max=9)).held == {"overlap": 2, "replace": 1}
     assert list(await store.schedules.replaced(limit=10)) == [], "nothing of them runs"
 
     order = []
@@ -517,3 +529,23 @@ async def test_what_waits_for_its_turn_is_not_reordered_into_it(store: Store) ->
     await store.reorder(second.id, uid="u1", priority=60)
 
     assert (await known(store, second.id)).hold == Hold(HoldReason.OVERLAP, None)
+
+
+async def test_nothing_of_a_schedule_begins_before_a_time_that_was_set_meanwhile(
+    store: Store,
+) -> None:
+    await put(store)
+    await store.register(node())
+    (first,) = await fired(store, hours(1))
+    (second,) = await fired(store, hours(2), held=HoldReason.OVERLAP)
+    run_at = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    await store.reorder(second.id, uid="u1", retiming=Retiming(run_at))
+
+    await store.settle([end(await claimed(store, first.id))])
+    assert ids_of((await store.schedules.let_go(limit=10)).timed) == [second.id]
+
+    job = await known(store, second.id)
+    assert (job.hold, job.eligible_at) == (Hold(HoldReason.RUN_AT, run_at), None)
+    assert await store.claim([second.id], node_id="a1", at=later(1)) == []
+    await store.reorder(second.id, uid="u1", retiming=Retiming(None))
+    assert (await claimed(store, second.id)).scheduled_for == hours(2)

@@ -165,6 +165,28 @@ async def test_an_unknown_task_ends_after_its_wait(
     assert (ended["status"], ended["error"]["kind"]) == ("terminated", "unknown_task")
 
 
+async def test_a_job_waits_whose_handler_only_nodes_know_that_do_not_take_it(
+    member: Callable[..., Node], tmp_path: Path
+) -> None:
+    """It is not taken again and again, and it does not end: the handler is not gone."""
+    old, new = handlers(tmp_path / "old", "old"), handlers(tmp_path / "new", "new")
+    asked = member("asked", HANDLERS__PATH=new, NODE__LABELS="x", NODE__ONLY="x")
+    a = member("a", HANDLERS__PATH=old, HANDLERS__UNKNOWN_WAIT_S=0.5)
+    job = await asked.submit("new")
+
+    async def held() -> bool:
+        return bool((await a.job(job))["waits"] == NO_NODE)
+
+    await eventually(held, within_s=20)
+    seen = []
+    for _ in range(30):
+        seen.append(await a.job(job))
+        await asyncio.sleep(0.1)
+    assert {each["status"] for each in seen} == {"queued"}
+    member("b", HANDLERS__PATH=new)
+    assert (await a.job(job, wait_s=30))["status"] == "successful"
+
+
 async def test_wrong_labels_are_refused_at_the_start(tmp_path: Path) -> None:
     """With what came, and what is allowed."""
     wrong = await refusal(tmp_path, NODE__LABELS="a b")

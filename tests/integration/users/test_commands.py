@@ -94,6 +94,19 @@ async def test_a_job_is_run_again_only_once_where_it_has_a_unique_key(
     await command(node, "abort", f"{uid}/{job['id']}")
 
 
+async def test_a_job_is_run_again_with_what_the_options_say(node: Node) -> None:
+    name = (await command(node, "submit", "again", "echo", "1", "--group", "a", "--wait")).output
+    hook = ["--hook", "http://127.0.0.1:9/", "--hook-retries"]
+
+    answer = await command(
+        node, "rerun", name.split()[0], "--data", "2", "--group", "b", *hook, "--json"
+    )
+
+    (job,) = answer.json
+    assert (job["data"], job["group"], job["hook_retries"]) == (2, "b", True)
+    assert job["hook"] == "http://127.0.0.1:9/"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -11,6 +11,7 @@ from scheduler.api.description.described import described
 from scheduler.api.description.routes import ROUTES
 from scheduler.api.problems import BY_ERROR, BY_STATUS, KINDS
 from scheduler.core import errors
+from scheduler.core.job import HoldReason
 from tests.unit.api.conftest import DOCUMENT, Api
 
 
@@ -120,3 +121,9 @@ def _keywords(part: object) -> set[str]:
             return set().union(*map(_keywords, part))
         case _:
             return set()
+
+
+def test_each_reason_to_wait_is_explained() -> None:
+    explained = DOCUMENT["components"]["schemas"]["Waits"]["properties"]["for"]["description"]
+
+    assert [reason for reason in (*HoldReason, "quota") if f"`{reason}`" not in explained] == []

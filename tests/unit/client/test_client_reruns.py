@@ -14,6 +14,7 @@ from atlanscheduler_client.reading import job_of, reruns_of
 from atlanscheduler_client.responses import Response, value_of
 from scheduler.api.description.examples import BY_SCHEMA, JOB, RERUN_ID
 from scheduler.api.description.operation_examples import ID, QUEUED, RERUN
+from scheduler.api.requests.reruns import RerunOrder
 
 AT = datetime(2026, 11, 24, 6, tzinfo=UTC)
 AS_IT_WAS: dict[str, Any] = {
@@ -63,6 +64,18 @@ def test_what_is_not_given_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
         "start_within_s": None,
         "max_attempts": None,
     }
+
+
+def test_all_can_be_sent_that_the_api_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATLANSCHEDULER_JOB", "019ab000-0000-7000-8000-000000000001")
+    asked = {"hook": "http://h/", "hook_retries": True, "needs": ["gpu"], "group": "nightly"}
+    times = {"run_at": AT, "delay": 5, "start_within": 60}
+
+    body = sent(data=1, priority=5, max_attempts=2, unique="k", **asked, **times)
+
+    assert body.keys() == RerunOrder.model_fields.keys()
+    assert {name: body[name] for name in asked} == asked
+    assert sent(group=None, hook_retries=False)["group"] is None
 
 
 def test_times_are_sent_as_the_api_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -373,3 +373,24 @@ async def test_jobs_that_wait_for_others_and_for_labels_are_counted(clock: FakeC
     await store.register(node(labels=["gpu"]))
     await gauges.measure_queue()
     assert held("no_node") == 0
+
+
+async def test_jobs_are_counted_that_need_nothing_where_no_node_takes_such(
+    clock: FakeClock,
+) -> None:
+    """As the API says of each of them."""
+    registry, store = CollectorRegistry(), MemoryStore(now=clock.now)
+    gauges = Gauges(Metrics(registry), store=store, clock=clock)
+    await store.register(node(labels=["gpu"], only=["gpu"]))
+    gpu, tpu = [Order(needs=(label,)) for label in ("gpu", "tpu")]
+    await store.insert([new(), new(), new(order=gpu), new(order=gpu), new(order=tpu)])
+
+    def without_node() -> float | None:
+        return registry.get_sample_value("scheduler_held_jobs", {"reason": "no_node"})
+
+    await gauges.measure_queue()
+    assert without_node() == 3
+
+    await store.register(node("b1"))
+    await gauges.measure_queue()
+    assert without_node() == 1

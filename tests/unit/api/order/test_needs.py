@@ -124,6 +124,23 @@ async def test_a_re_run_needs_the_same(api: Api) -> None:
     assert "zone=eu" in wrong.flaws["/needs"]
 
 
+async def test_every_answer_says_that_no_live_node_can_take_the_job(api: Api) -> None:
+    await api.store.register(node("a1", labels=["gpu"]))
+    job = (await api.post({**JOB, "needs": ["gpu"]})).json
+    old = (await api.post({**JOB, "needs": ["gpu"]})).json
+    await api.delete(f"/u1/{old['id']}")
+    await api.store.bury("a1")
+    await api.store.register(node("a2"))
+    api.clock.advance(2)
+    no_node = {"for": "no_node", "until": None, "missing": ["gpu"]}
+
+    changed = await api.ask("PATCH", f"/u1/{job['id']}", json={"priority": 5})
+    again = await api.ask("POST", f"/u1/{old['id']}/rerun")
+
+    assert (changed.json["priority"], changed.json["waits"]) == (5, no_node)
+    assert (again.status, again.json["waits"]) == (202, no_node)
+
+
 async def test_nodes_say_what_they_have(api: Api) -> None:
     await api.store.register(node(labels=["gpu", "zone=eu"], only=["gpu"]))
 

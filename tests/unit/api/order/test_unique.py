@@ -125,3 +125,16 @@ async def test_a_re_run_has_a_key_only_where_it_names_one(api: Api) -> None:
     assert (plain.json["unique"], keyed.json["unique"]["key"]) == (None, "k")
     assert (again.status, again.json["id"]) == (200, keyed.json["id"])
     assert again.json["deduplicated"]
+
+
+async def test_a_re_run_is_refused_where_another_job_has_its_key(api: Api) -> None:
+    first = (await api.post(JOB)).json
+    await api.delete(f"/u1/{first['id']}")
+    second = (await api.post(JOB)).json
+
+    answer = await api.ask(
+        "POST", f"/u1/{first['id']}/rerun", json={"unique": {"key": "k", "on_conflict": "reject"}}
+    )
+
+    assert (answer.status, answer.json["type"].rpartition(":")[2]) == (409, "unique-key-taken")
+    assert answer.json["job"]["id"] == second["id"]

@@ -105,6 +105,28 @@ async def test_what_is_given_is_instead(api: Api) -> None:
     assert {name: job[name] for name in asked} == asked
 
 
+async def test_the_hook_of_the_job_can_be_called_for_attempts_from_now_on(api: Api) -> None:
+    """It is taken over, so it need not be named again."""
+    old = await failed(api, hook="https://example.org/hook")
+
+    answer = await rerun(api, old, {"hook_retries": True})
+
+    assert answer.status == 202, answer.text
+    assert (answer.json["hook"], answer.json["hook_retries"]) == ("https://example.org/hook", True)
+
+
+@pytest.mark.parametrize("hook", [None, "https://example.org/hook"])
+async def test_where_there_is_no_hook_none_is_called_for_attempts(
+    api: Api, hook: str | None
+) -> None:
+    old = await failed(api, hook=hook)
+
+    answer = await rerun(api, old, {"hook_retries": True} | ({"hook": None} if hook else {}))
+
+    assert "there is no hook to call" in answer.flaws["/hook_retries"]
+    assert api.stored == 1
+
+
 async def test_a_rerun_can_wait_for_a_time(api: Api) -> None:
     old = await failed(api)
 

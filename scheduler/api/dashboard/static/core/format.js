@@ -44,6 +44,9 @@ function local(instant) {
 // "2026-11-23 14:08:50"
 export const moment = (instant) => local(instant).slice(0, -4);
 
+// "2026-11-23T14:08", as fields for times have it
+export const minute = (instant) => local(instant).slice(0, 16).replace(" ", "T");
+
 // "14:08:50"
 export const time = (instant) => moment(instant).slice(-8);
 

@@ -35,8 +35,8 @@ export function JobPage({ uid, id }) {
     progress: (event) => merge({ progress: JSON.parse(event).progress }),
     status: (event) => {
       const update = JSON.parse(event);
-      merge(update);
-      if (isFinal(update)) loaded.reload(); // for the result, which no event carries
+      loaded.change((old) => merged(old, withReason(old, update)));
+      if (isFinal(update) || isQueued(update)) loaded.reload(); // for what no event carries: the result, and some reasons to wait
     },
   });
   const cleaning = job?.abort?.cleanup === "pending";
@@ -61,13 +61,20 @@ function merged(old, update) {
   return isFinal(old) && !(update.status && isFinal(update)) ? old : { ...old, ...update };
 }
 
+const isQueued = (job) => job.status === "queued";
+
+// No event says that a job waits for its user's quota, or for a node: what was known stays until it is loaded again.
+function withReason(old, update) {
+  return isQueued(old) && isQueued(update) && !update.waits ? { ...update, waits: old.waits } : update;
+}
+
 function JobDetails({ job, merge }) {
   const [aborts, setAborts] = useState(false);
   const [orders, setOrders] = useState(false);
   const now = useNow(isFinal(job) ? 60_000 : 500);
   const mayChange = useMay("change");
   const open = mayChange && !isFinal(job) && !job.abort;
-  const queued = job.status === "queued";
+  const queued = isQueued(job);
   const over = !isMoving(job);
   const around = useAround(job);
   const update = ({ data, result, ...rest }) => merge(rest);
@@ -76,7 +83,7 @@ function JobDetails({ job, merge }) {
     <div class="head">
       <h1>${job.task} <${Status} job=${job} /></h1>
       ${open && queued && ends(job.waits) && html`<${RunNow} job=${job} onChanged=${update} />`}
-      ${open && queued && html`<button class="outline" onClick=${() => setOrders(true)}>Priority …</button>`}
+      ${open && queued && html`<button class="outline" onClick=${() => setOrders(true)}>Priority and time …</button>`}
       ${open && html`<button class="danger" onClick=${() => setAborts(true)}>Abort …</button>`}
       ${over && html`<${FormButton} class="outline" form=${{ submit: job.task, again: "yes" }}>Edit and run again …<//>`}
       ${over && mayChange && html`<${RunAgain} job=${job} />`}
@@ -126,8 +133,8 @@ const Names = ({ job, now, around }) => html`
     ${job.group && html`<div><dt>Group</dt><dd><a href=${"#/jobs" + queryOf({ group: job.group, uid: job.uid })}>${job.group}</a></dd></div>`}
     ${job.schedule && html`<div><dt>Schedule</dt><dd><a href=${link(["schedules", job.uid, job.schedule])}>${job.schedule}</a>, for ${moment(job.scheduled_for)}</dd></div>`}
     ${job.submitted_by && html`<div><dt>Submitted by</dt><dd>${job.submitted_by}</dd></div>`}
-    ${job.status === "queued" && html`<div><dt>Waits for</dt><dd>${waitsFor(job, now)}</dd></div>`}
-    ${job.status === "queued" && around.ahead !== null && html`<div><dt>Before it</dt><dd>${before(around)}</dd></div>`}
+    ${isQueued(job) && html`<div><dt>Waits for</dt><dd>${waitsFor(job, now)}</dd></div>`}
+    ${isQueued(job) && around.ahead !== null && html`<div><dt>Before it</dt><dd>${before(around)}</dd></div>`}
     ${job.priority ? html`<div><dt>Head start</dt><dd>${headStart(job.priority)}</dd></div>` : null}
     ${job.unique && html`<div><dt>Unique key</dt><dd>${job.unique.key}</dd></div>`}
     ${job.replaces && html`<div><dt>Replaces</dt><dd><${JobId} uid=${job.uid} id=${job.replaces} /></dd></div>`}

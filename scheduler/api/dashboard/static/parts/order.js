@@ -2,8 +2,9 @@
 import { html, useState } from "../vendor/htm-preact.js";
 import { useAlive } from "../core/alive.js";
 import { ask, pathOf } from "../core/api.js";
-import { duration, moment, secondsBetween } from "../core/format.js";
+import { duration, minute, moment, secondsBetween } from "../core/format.js";
 import { Dialog } from "./dialog.js";
+import { NotBefore } from "./order_fields.js";
 import { aboutPause } from "./pauses.js";
 import { Failed } from "./states.js";
 
@@ -62,17 +63,24 @@ export function RunNow({ job, onChanged }) {
   `;
 }
 
-// Asks for another priority.
+// What a field says that had this time; where it has none now, the job may run at once.
+function retimed(before, at) {
+  if (at === (before ? minute(before) : "")) return {};
+  return { run_at: at ? new Date(at).toISOString() : null };
+}
+
+// Asks for another priority, or another time.
 export function PriorityDialog({ job, onChanged, onClose }) {
   const [state, setState] = useState({ problem: null, busy: false });
+  const [before] = useState(job.run_at); // somebody else may change it meanwhile
   const alive = useAlive();
 
   async function save(event) {
     event.preventDefault();
-    const { priority } = Object.fromEntries(new FormData(event.target));
+    const { priority, run_at: at } = Object.fromEntries(new FormData(event.target));
     setState({ problem: null, busy: true });
     try {
-      onChanged(await change(job, { priority: Number(priority) }));
+      onChanged(await change(job, { priority: Number(priority), ...retimed(before, at) }));
       if (alive.current) onClose(); // else it would close the next dialog
     } catch (problem) {
       setState({ problem, busy: false });
@@ -80,13 +88,14 @@ export function PriorityDialog({ job, onChanged, onClose }) {
   }
 
   return html`
-    <${Dialog} title="Change the priority" onClose=${onClose}>
+    <${Dialog} title="Change when it runs" onClose=${onClose}>
       <form onSubmit=${save}>
         <label>
           Head start in seconds
           <input name="priority" type="number" min="-86400" max="86400" step="1" required autofocus defaultValue=${job.priority} />
           <small>Before the user's other jobs; a negative number puts it behind them. A day, 86400, is the most.</small>
         </label>
+        <${NotBefore} at=${before} />
         ${state.problem && html`<${Failed} problem=${state.problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Cancel</button>

@@ -5,6 +5,7 @@ import { ask, exact, pathOf, Problem } from "../core/api.js";
 import { json } from "../core/format.js";
 import { jobLink, replace } from "../core/route.js";
 import { Dialog } from "./dialog.js";
+import { ORDER_LABELS, OrderFields, orderOf } from "./order_fields.js";
 import { Failed } from "./states.js";
 
 const USER_KEY = "atlan-user";
@@ -25,18 +26,18 @@ function exampleOf(task) {
   return text && flawOf(text) === null ? text : "{}";
 }
 
-const LABELS = { uid: "User", task: "Task", data: "Data", hook: "Hook" };
+const LABELS = { uid: "User", task: "Task", data: "Data", hook: "Hook", ...ORDER_LABELS };
 
 // A problem with the names of the form's fields: `/uid: …` becomes `User: …`.
 function inWords({ message, status, errors }) {
-  const named = (text) => text.replace(/^\/(uid|task|data|hook)\b/, (_, name) => LABELS[name]);
+  const named = (text) => text.replace(/^\/(\w+)/, (whole, name) => LABELS[name] ?? whole);
   const flaws = errors?.map((flaw) => ({ ...flaw, pointer: named(flaw.pointer) }));
   return new Problem(named(message), status, flaws);
 }
 
 // Of a re-run, there is no user and no task; and no hook means none.
-function bodyOf({ uid, task, data, hook }) {
-  const fields = JSON.stringify({ uid, task, hook: hook || null });
+function bodyOf({ uid, task, data, hook, ...order }, again) {
+  const fields = JSON.stringify({ uid, task, hook: hook || null, ...orderOf(order, again) });
   return `${fields.slice(0, -1)},"data":${data.trim() || "null"}}`;
 }
 
@@ -48,16 +49,18 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
   const [data, setData] = useState(like.id ? "" : exampleOf(task));
   const [loads, setLoads] = useState(Boolean(like.id)); // no typing until then: it would be overwritten
   const [hook, setHook] = useState("");
+  const [old, setOld] = useState(); // the job that is run again
   const [state, setState] = useState({ problem: null, busy: false });
   const flaw = data.trim() ? flawOf(data) : null;
 
   useEffect(() => {
     if (!like.id) return;
-    ask("GET", pathOf(like.uid, like.id), undefined, exact)
+    ask("GET", pathOf(like.uid, like.id), undefined, (text) => ({ ...JSON.parse(text), data: exact(text).data }))
       .then(
         (job) => {
           setData(json(job.data));
           setHook(job.hook ?? "");
+          setOld(job);
         },
         (problem) => setState({ problem, busy: false }),
       )
@@ -73,9 +76,10 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
     event.preventDefault();
     if (flaw) return;
     const fields = Object.fromEntries(new FormData(event.target));
+    const body = bodyOf(fields, Boolean(like.id));
     setState({ problem: null, busy: true });
     try {
-      const job = await (like.id ? ask("POST", pathOf(like.uid, like.id, "rerun"), bodyOf(fields)) : ask("POST", "/", bodyOf(fields)));
+      const job = await ask("POST", like.id ? pathOf(like.uid, like.id, "rerun") : "/", body);
       if (!like.id) window.atlanStorage.write(USER_KEY, fields.uid);
       if (alive.current) replace(jobLink(job)); // not if the user has left the form
     } catch (problem) {
@@ -104,6 +108,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
           <small id="flaw" role="status">${flaw ? `Not JSON yet: ${flaw}` : "It is sent as it stands."}</small>
         </label>
         <label>Hook <small>(optional: a URL to call)</small><input name="hook" type="url" autocomplete="off" value=${hook} onInput=${(event) => setHook(event.target.value)} /></label>
+        <${OrderFields} key=${old?.id} like=${old} />
         ${state.problem && html`<${Failed} problem=${state.problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Cancel</button>
