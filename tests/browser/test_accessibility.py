@@ -10,10 +10,21 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.conftest import PHONE, Visit, advance, visiting, wait_for
+from tests.support.effort import variants
 from tests.support.nodes import Node
 
 AXE = (Path(__file__).parent / "vendor" / "axe.js").read_text("utf-8")
 DESK = {"width": 1280, "height": 900}
+LOOKS = variants(
+    [
+        pytest.param("light", DESK, id="light-desk"),
+        pytest.param("dark", PHONE, id="dark-phone"),
+    ],
+    long=[
+        pytest.param("light", PHONE, id="light-phone"),
+        pytest.param("dark", DESK, id="dark-desk"),
+    ],
+)
 RUN = "async () => (await axe.run({ resultTypes: ['violations'] })).violations"
 
 
@@ -55,8 +66,7 @@ def pages(visit: Visit, uid: str, script: Path, begun: Path) -> Iterator[list[st
     advance(script, "two")
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "viewport"), LOOKS)
 def test_axe_finds_nothing_on_any_page(
     browser: Browser, node: Node, pages: list[str], theme: str, viewport: ViewportSize
 ) -> None:

@@ -6,13 +6,12 @@ import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
 from atlanscheduler_client import Client
-from tests.browser.conftest import PHONE, REFUSED, Visit, log_in, token, visiting
-from tests.browser.test_accessibility import DESK, flaws, shown
+from tests.browser.conftest import REFUSED, Visit, log_in, token, visiting
+from tests.browser.test_accessibility import LOOKS, flaws, shown
 from tests.support.nodes import Node
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "viewport"), LOOKS)
 def test_axe_finds_nothing_where_one_logs_in_and_as_a_viewer(
     browser: Browser, asking: Node, admin: Client, theme: str, viewport: ViewportSize
 ) -> None:
