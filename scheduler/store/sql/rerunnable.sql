@@ -27,10 +27,11 @@ SELECT jobs.id,
        AND (CAST($4 AS bigint) IS NULL OR finished_at >= CAST($4 AS bigint))
        -- What is still to be undone is not over; see `rows` for a clean-up with a time.
        AND (cleanup IS NULL OR cleanup = 'done' OR (cleanup = 'failed' AND cleanup_due_at IS NULL))
+       -- PostgreSQL reads no JSON that has a NUL; within a string all quotation marks are escaped.
        AND (CAST($5 AS jsonb) IS NULL
-            OR CAST(error AS jsonb) -- PostgreSQL only
-            OR error                -- SQLite only
-               ->> 'kind' IN (SELECT key FROM json_each($5)))
+            OR substring(error FROM '"kind":"([a-z_]+)"') -- PostgreSQL only
+            OR error ->> 'kind'                           -- SQLite only
+               IN (SELECT key FROM json_each($5)))
        AND (SELECT 1 FROM jobs AS again WHERE again.rerun_of = jobs.id LIMIT 1) IS NULL
        AS fits
   FROM seen

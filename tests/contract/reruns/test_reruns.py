@@ -120,6 +120,19 @@ async def test_each_filter_selects(store: Store) -> None:
     assert await found(uid="u1", since=later(20.001)) == []
 
 
+async def test_kinds_are_told_apart_whatever_the_messages_say(store: Store) -> None:
+    """One with a NUL must not keep the jobs of all others from being run again."""
+    words = '\x00 {"kind":"lost"} \\u0000 \\'
+    said = replace(RAISED, type=words, message=words, traceback=words)
+    theirs = await failed(store, "u2", error=said)
+    lost = await failed(store, error=LOST)
+
+    kinds = {FailureKind.EXCEPTION}
+    assert await rerunnable(store, FAILED._replace(error_kinds=kinds)) == [theirs]
+    assert await rerunnable(store, FAILED._replace(uid="u2", error_kinds=kinds)) == [theirs]
+    assert await rerunnable(store, FAILED._replace(error_kinds={FailureKind.LOST})) == [lost]
+
+
 async def test_what_is_to_be_undone_is_not_over(store: Store) -> None:
     """A re-run beside the `on_abort` of the first one would work on the same things."""
     which = FAILED._replace(statuses={Status.ABORTED})
