@@ -51,7 +51,8 @@ RESTORE_S: Final = 10.0
 """How often the in-flight list is compared with what is held, and the loads of users are counted
 anew, where nothing failed."""
 HOLD_S: Final = 1.0
-"""How soon it is compared where a job runs that was not dequeued. Most end before that."""
+"""How soon it is compared where a job runs that was not dequeued. Most end before that. Where ids
+wait, it is compared before any of them is taken."""
 NODES_MAX: Final = 1000
 """The in-flight lists of so many nodes are counted."""
 
@@ -97,6 +98,8 @@ class Dequeuer:
         """Whether the server had no id when it was asked last, and would have told of one since."""
         self._has_token = False
         """Whether a token was taken from the server, and nothing for it yet."""
+        self._ids_wait = True
+        """Whether somebody may have to be chosen: not known to have no id that waits."""
 
     async def take(
         self, *, wait_s: float, limit: int, in_vain: Callable[[], None] | None = None
@@ -143,6 +146,10 @@ class Dequeuer:
         known = [entry for each in entries.values() for entry in each]
         await self._release([job.id for job in jobs], known, self._postpone(entries))
 
+    def note_enqueued(self) -> None:
+        """Note that ids wait from now on."""
+        self._ids_wait = True
+
     def hold(self, job_id: str, uid: str, *, lane: str) -> None:
         """Hold an id that was not dequeued."""
         self._held.add_unknown(entry_of(job_id, uid, lane))
@@ -185,6 +192,9 @@ class Dequeuer:
             await self._scripts.postpone(self._node_id, list(chain.from_iterable(scores)))
 
     async def _round(self) -> None:
+        if self._ids_wait and self._held.has_unknown():
+            # It counts for its user before anybody is chosen; if nobody is, that can wait.
+            self._restore_at = 0.0
         await self._restore()
         self._waiters = deque(waiter for waiter in self._waiters if not waiter.ids.done())
         if self._registered and not self._waiters:
@@ -194,7 +204,7 @@ class Dequeuer:
         async with self._server.answering():
             wanted = min(IDS_MAX, sum(waiter.limit for waiter in self._waiters))
             taken = await self._scripts.take(self._node_id, wanted, self._busy_max(), self._place)
-        self._registered, self._has_token = True, False
+        self._registered, self._has_token, self._ids_wait = True, False, bool(taken)
         self._hold(list(filter(None, taken)))
         if dropped := taken.count(""):
             self._tell_dropped(dropped)
@@ -205,6 +215,7 @@ class Dequeuer:
         """Wait until there may be an id, for `block_s`."""
         with self._empty():
             found = await self._token()
+        self._ids_wait = found is not None
         # A token of its own is no other node's to have.
         self._has_token = isinstance(found, list | tuple) and found[0] == self._keys.wake
 

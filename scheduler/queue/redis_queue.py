@@ -241,6 +241,7 @@ class RedisQueue:
 
     async def _enqueue_all(self, calls: Sequence[Sequence[WaitingJob]]) -> Sequence[None]:
         async with self._server.answering():
+            self.dequeuer.note_enqueued()
             await self._scripts.enqueue(self._lines(chain.from_iterable(calls)))
         return [None] * len(calls)
 

@@ -204,6 +204,22 @@ async def test_what_runs_without_having_been_dequeued_counts_for_its_user(
     assert sorted(await installation.inflight("a")) == ["a-0000", "b-0000"]
 
 
+async def test_what_began_without_a_dequeue_counts_before_anybody_is_chosen(queue: Queue) -> None:
+    """Else the first job of somebody else waits for a slot, which may take hours."""
+    in_vain = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        waits = queue.dequeue(wait_s=ANSWER_S, in_vain=in_vain.set)
+        found = group.create_task(waits, name="dequeue")
+        await in_vain.wait()
+        queue.hold("direct", "a")
+        await queue.enqueue([*numbered("a", 2), *numbered("b", 1)])
+    assert found.result() == ["b-0000"]
+
+    queue.hold("another", "b")
+    await queue.enqueue(numbered("c", 1))
+    assert await queue.dequeue(wait_s=ANSWER_S, limit=3) == ["c-0000", "a-0000", "a-0001"]
+
+
 async def test_a_hold_that_ends_soon_costs_nothing(
     queue: Queue, installation: Installation
 ) -> None:
