@@ -212,9 +212,10 @@ local function place(uid, load, ids)
         redis.call('ZREM', users, uid)
         redis.call('SADD', capped, uid)
         is_there[capped] = true
-    elseif load == 0 and is_kept and not exists(lanes) then
-        redis.call('HDEL', shares, uid)
-        redis.call('SREM', capped, uid)
+    else
+        -- Who has none that wait is placed with his next one, whatever he runs.
+        if exists(capped) then redis.call('SREM', capped, uid) end
+        if load == 0 and is_kept and not exists(lanes) then redis.call('HDEL', shares, uid) end
     end
 end
 

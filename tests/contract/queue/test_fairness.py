@@ -11,6 +11,7 @@ import pytest
 
 from scheduler.core.job import NOBODY, WaitingJob
 from scheduler.core.ports.queue import Queue, Share
+from scheduler.queue.dequeuer import RESTORE_S
 from tests.fakes import MemoryQueue, MemoryServer
 from tests.support.eventually import eventually
 from tests.support.queues import (  # noqa: F401
@@ -28,6 +29,8 @@ from tests.support.stores import waiting
 
 STARTS = 210
 """Thirty turns of users whose weights are 1, 2 and 4."""
+AT_ONCE_S = RESTORE_S / 2
+"""By then nobody has counted the users anew."""
 SHARES = {
     "one": Share(1),
     "two": Share(2),
@@ -362,3 +365,32 @@ async def test_dropped_ids_wait_no_more_and_their_users_go_on(queue: Queue) -> N
     await queue.acknowledge(["a-0000", "a-0003"])
     await queue.enqueue(numbered("b", 1))
     assert await all_of(queue, expected=1) == ["b-0000"]
+
+
+@pytest.mark.parametrize("lane", ["", "gpu"])
+async def test_who_had_nothing_left_as_his_last_one_ended_is_next_as_anybody(
+    shared: Queue, lane: str
+) -> None:
+    """He ran as much as he may, and what waited was put aside; also where others need labels."""
+    if lane:
+        await shared.enqueue([WaitingJob("needs", "z", 0, lane)])
+    await shared.enqueue(numbered("capped", 4))
+    assert len(await shared.dequeue(wait_s=ANSWER_S, limit=9)) == 2
+    await shared.drop(numbered("capped", 4)[2:])
+    await shared.acknowledge(["capped-0000", "capped-0001"])
+
+    await shared.enqueue(numbered("capped", 5)[4:])
+
+    assert await shared.dequeue(wait_s=AT_ONCE_S) == ["capped-0004"]
+
+
+async def test_who_was_postponed_and_has_nothing_left_is_next_as_anybody(queue: Queue) -> None:
+    """Of a user without a limit that the server knows of."""
+    await queue.enqueue(numbered("a", 1))
+    assert await queue.dequeue(wait_s=ANSWER_S) == ["a-0000"]
+    await queue.postpone(numbered("a", 1))
+    await queue.drop(numbered("a", 1))
+
+    await queue.enqueue(numbered("a", 2)[1:])
+
+    assert await queue.dequeue(wait_s=AT_ONCE_S) == ["a-0001"]
