@@ -9,6 +9,9 @@ next to nothing. Each step is guarded, so any number of nodes may do it at the s
                   oldest waiting ids are checked regularly
     old jobs      deleted in small steps once they have been final for the retention time
     old records   of the audit log, in the same way
+
+What is old is said by the store's clock: that of one node may be wrong, and would delete what is
+to be kept.
 """
 
 from __future__ import annotations
@@ -163,7 +166,7 @@ class Sweeper:
     async def delete_old_jobs(self) -> None:
         """Delete some of the jobs that have been final for long enough."""
         if self._retention.finished_s > 0 and self._clock.monotonic() >= self._delete_at:
-            before = self._clock.now() - timedelta(seconds=self._retention.finished_s)
+            before = await self._store.time_of_day() - timedelta(seconds=self._retention.finished_s)
             deleted = await self._store.delete_finished(
                 before=before, limit=DELETE_MAX, bytes_max=DELETE_BYTES_MAX
             )
@@ -172,7 +175,7 @@ class Sweeper:
     async def delete_old_audit(self) -> None:
         """Delete some of the records of the audit log that have been kept for long enough."""
         if self._retention.audit_s > 0 and self._clock.monotonic() >= self._delete_audit_at:
-            before = self._clock.now() - timedelta(seconds=self._retention.audit_s)
+            before = await self._store.time_of_day() - timedelta(seconds=self._retention.audit_s)
             deleted = await self._store.audit.delete(before=before, limit=DELETE_MAX)
             self._delete_audit_at = self._clock.monotonic() + (0 if deleted else DELETE_PAUSE_S)
 

@@ -81,7 +81,7 @@ def job(row: Row) -> Job:
         node=row["node"],
         owner=row["owner"],
         submitted_by=row["submitted_by"],
-        created_at=_instant(row["created_at"]),
+        created_at=instant(row["created_at"]),
         started_at=_maybe_instant(row["started_at"]),
         finished_at=_maybe_instant(row["finished_at"]),
         abort=abort(row),
@@ -179,11 +179,11 @@ def abort(row: Row) -> Abort | None:
         return None
     ended = row["status"] == Status.ABORTED
     return Abort(
-        requested_at=_instant(row["abort_requested_at"]),
+        requested_at=instant(row["abort_requested_at"]),
         by=row["abort_by"],
         reason=row["abort_reason"],
         grace_s=row["abort_grace_s"],
-        finished_at=_instant(row["finished_at"]) if ended else None,
+        finished_at=instant(row["finished_at"]) if ended else None,
         death=None if row["abort_processes"] is None else _death(row),
         cleanup=_cleanup(row),
         tries=CleanupTries(
@@ -249,7 +249,7 @@ def pause(row: Row) -> Pause:
         name=row["name"],
         reason=row["reason"],
         until=_maybe_instant(row["until"]),
-        paused_at=_instant(row["paused_at"]),
+        paused_at=instant(row["paused_at"]),
         by=row["paused_by"],
     )
 
@@ -286,9 +286,9 @@ def schedule(row: Row) -> Schedule:
         needs=needs_of(row["needs"]),
         set_by=row["set_by"],
         token_id=row["token_id"],
-        created_at=_instant(row["created_at"]),
-        changed_at=_instant(row["changed_at"]),
-        cursor=_instant(row["cursor_at"]),
+        created_at=instant(row["created_at"]),
+        changed_at=instant(row["changed_at"]),
+        cursor=instant(row["cursor_at"]),
         next_at=_maybe_instant(row["next_at"]),
         revision=row["revision"],
     )
@@ -297,7 +297,7 @@ def schedule(row: Row) -> Schedule:
 def standing(row: Row) -> Standing:
     """A schedule, and how it stands, in a row."""
     return Standing(
-        now=_instant(row["now"]),
+        now=instant(row["now"]),
         schedule=None if row["id"] is None else schedule(row),
         unfinished=Unfinished(row["unfinished"], row["held_jobs"]),
         paused=bool(row["held_up"]),
@@ -307,8 +307,8 @@ def standing(row: Row) -> Standing:
 def occurrence(row: Row) -> Occurrence:
     """The occurrence in a row, with where its job stands."""
     return Occurrence(
-        scheduled_for=_instant(row["scheduled_for"]),
-        at=_instant(row["at"]),
+        scheduled_for=instant(row["scheduled_for"]),
+        at=instant(row["at"]),
         job_id=row["job_id"],
         skipped=None if row["skipped"] is None else SkipReason(row["skipped"]),
         count=row["count"],
@@ -326,7 +326,7 @@ def node(row: Row) -> Node:
         tasks=tuple(orjson.loads(row["tasks"])),
         running=row["running"],
         beat=row["beat"],
-        started_at=_instant(row["started_at"]),
+        started_at=instant(row["started_at"]),
         labels=needs_of(row["labels"]),
         only=needs_of(row["only_for"]),
         tzdata=row["tzdata"],
@@ -346,7 +346,7 @@ def job_counts(row: Row, held: Mapping[str, int]) -> JobCounts:
 
 def finished_count(row: Row) -> FinishedCount:
     """How many jobs ended within one step."""
-    return FinishedCount(_instant(row["at"]), Status(row["status"]), row["jobs"])
+    return FinishedCount(instant(row["at"]), Status(row["status"]), row["jobs"])
 
 
 def call(row: Row) -> HookCall:
@@ -359,11 +359,11 @@ def call(row: Row) -> HookCall:
         payload=row["payload"] if told is None else None,
         status=CallStatus(row["status"]),
         tries=row["tries"],
-        created_at=_instant(row["created_at"]),
+        created_at=instant(row["created_at"]),
         due_at=_maybe_instant(row["due_at"]),
         answer=row["answer"],
         attempt=None if told is None else _attempt(told),
-        next_attempt_at=None if told is None else _instant(told["due_at"]),
+        next_attempt_at=None if told is None else instant(told["due_at"]),
     )
 
 
@@ -375,7 +375,7 @@ def token(row: Row) -> Token:
         name=row["name"],
         role=Role(row["role"]),
         uids=tuple(orjson.loads(row["uids"])),
-        created_at=_instant(row["created_at"]),
+        created_at=instant(row["created_at"]),
         created_by=row["created_by"],
         expires_at=_maybe_instant(row["expires_at"]),
         revoked_at=_maybe_instant(row["revoked_at"]),
@@ -388,8 +388,8 @@ def session(row: Row) -> Session:
     return Session(
         digest=row["digest"],
         token_id=row["token_id"],
-        created_at=_instant(row["created_at"]),
-        used_at=_instant(row["used_at"]),
+        created_at=instant(row["created_at"]),
+        used_at=instant(row["used_at"]),
     )
 
 
@@ -397,7 +397,7 @@ def audit_record(row: Row) -> AuditRecord:
     """The record of the audit log in a row."""
     return AuditRecord(
         id=row["id"],
-        at=_instant(row["at"]),
+        at=instant(row["at"]),
         action=row["action"],
         actor=row["actor"],
         actor_kind=None if row["actor_kind"] is None else ActorKind(row["actor_kind"]),
@@ -414,7 +414,7 @@ def audit_record(row: Row) -> AuditRecord:
 def page(row: Row) -> LogPage:
     """The log page in a row."""
     blocks = (
-        Block(_instant(at), LogStream(stream), text)
+        Block(instant(at), LogStream(stream), text)
         for at, stream, text in orjson.loads(row["blocks"])
     )
     return LogPage(row["page"], row["place"], tuple(blocks))
@@ -491,9 +491,10 @@ def _progress(stored: str | None) -> Progress | None:
 
 
 @lru_cache(maxsize=64)  # jobs that are stored together have their times in common
-def _instant(stored: int) -> datetime:
+def instant(stored: int) -> datetime:
+    """The instant that is stored."""
     return EPOCH + stored * MILLISECOND
 
 
 def _maybe_instant(stored: int | None) -> datetime | None:
-    return None if stored is None else _instant(stored)
+    return None if stored is None else instant(stored)

@@ -796,6 +796,11 @@ class SqlStore:
         """See `Store`."""
         return [row["id"] for row in await self._fetch("reruns", job_id, uid, limit)]
 
+    async def time_of_day(self) -> datetime:
+        """See `Store`."""
+        (row,) = await self._fetch("time_of_day")
+        return rows.instant(row["now"])
+
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None
     ) -> int:

@@ -864,6 +864,10 @@ class MemoryStore:
         found = [job.id for job in jobs if job.rerun_of == job_id and job.uid == uid]
         return sorted(found, reverse=True)[:limit]
 
+    async def time_of_day(self) -> datetime:
+        self._answer()
+        return self.now()
+
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None
     ) -> int:

@@ -629,6 +629,10 @@ class Store(Protocol):
         """The newest ids of re-runs of a user's job."""
         ...
 
+    async def time_of_day(self) -> datetime:
+        """The time of day by the clock that all nodes share."""
+        ...
+
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None
     ) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from scheduler.core.job import Cleanup, Status
@@ -118,6 +119,11 @@ async def test_a_settled_claim_is_held_no_more(store: Store) -> None:
     await store.settle_cleanup(clean.id, token=clean.token, cleanup=Cleanup.DONE)
 
     assert list(await store.claims_of("a1", but=[])) == []
+
+
+async def test_the_time_of_day_is_known(store: Store) -> None:
+    before = datetime.now(UTC)
+    assert timedelta(seconds=-1) < await store.time_of_day() - before < timedelta(seconds=60)
 
 
 async def test_final_jobs_are_deleted_oldest_end_first(store: Store) -> None:

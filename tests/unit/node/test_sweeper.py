@@ -405,6 +405,25 @@ async def test_old_records_of_the_audit_log_are_deleted_step_by_step(
     assert not audit.records
 
 
+async def test_a_node_whose_clock_is_ahead_deletes_nothing_that_is_to_be_kept(
+    installation: Installation,
+) -> None:
+    """What one node alone believes must not cost all users their results."""
+    now = installation.clock.now()
+    installation.store.now = lambda: now
+    claim = await running(installation.store)
+    await installation.store.settle([end(claim, ended_s=0)])
+    by = Principal(name="web", grants=())
+    await installation.store.audit.add(recorded(by, Action.LOGIN, at=now))
+
+    installation.clock.advance(10 * 365 * 86_400)
+    await installation.sweeper.delete_old_jobs()
+    await installation.sweeper.delete_old_audit()
+
+    assert await installation.store.get(claim.id) is not None
+    assert installation.store.audit.records
+
+
 async def test_a_step_that_fails_does_not_prevent_the_others(
     installation: Installation,
 ) -> None:
