@@ -150,7 +150,7 @@ class Sweeper:
 
     async def resume_cleanups(self) -> None:
         """Enqueue the clean-ups whose next try is due."""
-        due = await self._store.resume_cleanups(at=self._clock.now(), limit=CLEANUPS_MAX)
+        due = await self._store.resume_cleanups(limit=CLEANUPS_MAX)
         if due:
             cleanups = [waiting_cleanup(each.id, each.lane) for each in due]
             await self._queue.enqueue(cleanups, ahead=True)

@@ -462,9 +462,11 @@ class SqlStore:
         self._note_awaited(settled)
         return bool(settled)
 
-    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
+    async def resume_cleanups(
+        self, *, limit: int, at: datetime | None = None
+    ) -> Sequence[WaitingJob]:
         """See `Store`."""
-        resumed = await self._fetch("resume_cleanups", arguments.milliseconds(at), limit)
+        resumed = await self._fetch("resume_cleanups", arguments.maybe_milliseconds(at), limit)
         return list(map(rows.waiting_job, resumed))
 
     async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:

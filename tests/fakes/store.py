@@ -433,8 +433,11 @@ class MemoryStore:
         self._note_ends()
         return True
 
-    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
+    async def resume_cleanups(
+        self, *, limit: int, at: datetime | None = None
+    ) -> Sequence[WaitingJob]:
         self._answer()
+        at = at or self.now()
         due = [
             (row.next_try_at, job_id)
             for job_id, row in self.rows.items()

@@ -309,9 +309,12 @@ class Store(Protocol):
         """
         ...
 
-    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
-        """Let up to `limit` clean-ups wait for a worker whose next try is due at `at`.
+    async def resume_cleanups(
+        self, *, limit: int, at: datetime | None = None
+    ) -> Sequence[WaitingJob]:
+        """Let up to `limit` clean-ups wait for a worker whose next try is due.
 
+        At `at`, or now by the clock that all nodes share.
         Those that have been due longest come first. Concurrent callers get different ones.
         """
         ...

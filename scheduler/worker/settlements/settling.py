@@ -216,11 +216,13 @@ class Settling:
         if error is not None:  # only the log has all of it
             self._job_log_writer.write(claim, LogStream.NOTICE, _notice(error))
         await self._retry(lambda: self._job_log_writer.finish([claim]))
+        failed = error is not None
         end = after_try(
             claim,
             error,
             outcome,
-            at=self._clock.now(),
+            # The next try is due by the clock that all nodes share.
+            at=await self._retry(self._store.time_of_day) if failed else self._clock.now(),
             tries_max=self._cleanup_tries,
             random=self._random,
         )

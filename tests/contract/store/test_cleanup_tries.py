@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from scheduler.core.job import Claim, Cleanup, CleanupTries, Failure, FailureKind
@@ -53,6 +55,18 @@ async def test_a_clean_up_that_is_due_waits_for_a_worker(store: Store) -> None:
     assert (again.token, again.cleanup_tries) == (clean.token + 1, 2)
     assert [each.cleanup_tries for each in await store.claims_of("a1", but=[])] == [2]
     assert ids_of(await store.resume_cleanups(at=later(99), limit=10)) == [], "each time only once"
+
+
+async def test_what_is_due_is_said_by_the_clock_of_the_store(store: Store) -> None:
+    """Else a node whose clock is ahead would leave no pause between the tries of all."""
+    now = await store.time_of_day()
+    soon, due = [
+        await failed(store, CleanupTries(ended=1, allowed=5, next_at=now + timedelta(seconds=s)))
+        for s in (60, -60)
+    ]
+
+    assert ids_of(await store.resume_cleanups(limit=10)) == [due.id]
+    assert (await tries_of(store, soon.id))[1].next_at is not None
 
 
 async def test_those_that_are_due_longest_come_first(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
+from datetime import timedelta
 
 from structlog.testing import capture_logs
 
@@ -113,6 +114,21 @@ async def test_a_clean_up_that_failed_waits_without_a_slot_and_without_an_id_in_
     assert abort.tries.error is not None
     assert "SIGSEGV" in abort.tries.error.message
     assert not workers.queue.server.ids
+
+
+async def test_the_next_try_of_a_clean_up_is_due_by_the_clock_of_the_store(
+    workers: NodeUnderTest,
+) -> None:
+    """Another node may take it, and the clock of this one may be wrong by hours."""
+    job_id = await cleaning(workers)
+    assert abs(await workers.store.time_of_day() - workers.clock.now()) > timedelta(hours=1)
+    workers.slots.given[-1].die(-signal.SIGSEGV)
+    await workers.idle()
+
+    abort = (await workers.job(job_id)).abort
+    assert abort is not None
+    assert abort.tries.next_at is not None
+    assert abs(abort.tries.next_at - await workers.store.time_of_day()) < timedelta(minutes=1)
 
 
 async def test_a_clean_up_that_is_cut_short_is_enqueued_at_once(workers: NodeUnderTest) -> None:
