@@ -52,6 +52,7 @@ from scheduler.core.job import AT_ONCE, Order, Status, Until, meant
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 INTEGER_MAX: Final = 2**64 - 1
 """The greatest integer that orjson reads."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 HOOK_CHARS_MAX: Final = 2048
 REASON_CHARS_MAX: Final = 500
 TOKEN_CHARS_MAX: Final = 200
@@ -209,9 +210,19 @@ Limit = Annotated[
     Field(ge=1, le=LIMIT_MAX, description=f"how many at most, 1 to {LIMIT_MAX}"),
     BeforeValidator(_plain_number),
 ]
+
+
+def _listed_before(text: str | None) -> str | None:
+    """The name in a cursor; one with a control character is of nothing that there may be."""
+    name = None if text is None else cursor.decode_name(text)
+    if name is not None and _CONTROL.search(name):
+        raise ValueError(text)
+    return name
+
+
 AfterName = Annotated[
     str | None,
-    AfterValidator(lambda text: None if text is None else cursor.decode_name(text)),
+    AfterValidator(_listed_before),
     Field(description="where the page before ended, taken from its Link header"),
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from scheduler.api.requests.models import LIMIT_DEFAULT, AfterName, Body, Limit, Query, Reason
 from scheduler.api.requests.order_fields import time_within_a_year
@@ -14,6 +14,13 @@ from scheduler.core.pause import PauseKey, PauseKind
 
 def _kind(value: object) -> object:
     return PauseKind(value) if isinstance(value, str) and value in set(PauseKind) else value
+
+
+def _of_a_pause(name: str | None) -> str | None:
+    """The cursor of another list has no kind in front."""
+    if name is not None:
+        PauseKind(name.partition("/")[0])
+    return name
 
 
 Kind = Annotated[PauseKind, BeforeValidator(_kind)]
@@ -58,7 +65,7 @@ class PausesQuery(Query):
 
     kind: Annotated[Kind | None, Field(description=f"one of {', '.join(PauseKind)}")] = None
     limit: Limit = LIMIT_DEFAULT
-    after: AfterName = None
+    after: Annotated[AfterName, AfterValidator(_of_a_pause)] = None
 
     @property
     def after_key(self) -> PauseKey | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.api.requests.cursor import encode_name
 from scheduler.core.access.audit import AuditFilter
 from tests.unit.api.conftest import Api, Response
 from tests.unit.api.order.test_submit_order import JOB, in_s
@@ -93,6 +94,15 @@ async def test_pauses_are_listed_page_by_page(api: Api) -> None:
     assert [each["name"] for each in second.json] == ["a", "b"]
     assert "Link" not in second.headers
     assert await names(api, "?kind=uid") == ["uid/a", "uid/b"]
+
+
+@pytest.mark.parametrize("name", ["ada/nightly", "task/a\x00"])
+async def test_the_end_of_a_page_of_something_else_is_refused(api: Api, name: str) -> None:
+    """Such as that of a list of schedules, or one that somebody made up."""
+    answer = await api.get(f"/-/pauses?after={encode_name(name)}")
+
+    assert answer.status == 400
+    assert [each["pointer"] for each in answer.json["errors"]] == ["after"]
 
 
 @pytest.mark.parametrize(
