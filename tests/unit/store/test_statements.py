@@ -102,6 +102,7 @@ READS = {
     "counts",
     "stored",
     "still_waiting",
+    "time_of_day",
     "successors",
     "unfinished_of_group",
     "unfinished_of_schedule",
