@@ -10,6 +10,7 @@ from tests.attacks import ATTACKS
 from tests.attacks.attack import Attack
 from tests.attacks.run import attacked, limited_node
 from tests.attacks.users import percentile
+from tests.support.effort import rounds
 
 HARMFUL = (
     "gzip bombs",
@@ -34,7 +35,7 @@ async def test_under_attack_a_node_answers_and_its_jobs_run_on(
     """Health, aborts and leases need the event loop, a connection and memory."""
     node = limited_node(tmp_path, attack.descriptors)
     try:
-        notes = await attacked(attack, node, seconds=2)
+        notes = await attacked(attack, node, seconds=rounds(1, long=2))
     finally:
         node.close()
 

@@ -13,10 +13,11 @@ import structlog
 
 from tests.faults.town import story
 from tests.faults.virtual import VirtualLoop
+from tests.support.effort import rounds
 from tests.support.gate import FAULTS, Trouble
 
-STRIDE: Final = int(os.environ.get("STRIDE", "5"))
-"""A fault hits every fifth call, from another start for each fault; `make model` hits every one."""
+STRIDE: Final = int(os.environ.get("STRIDE", rounds(15, long=5)))
+"""A fault hits every fifteenth call, from another start for each; `make model` hits every one."""
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,8 @@ from typing import Any, Final, TypeVar
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from tests.support.effort import rounds
+
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 """Runs a coroutine to its end in the event loop of the state machine."""
@@ -38,7 +40,10 @@ def explore(
     examples: int,
     steps: int,
 ) -> None:
-    """Run so many examples of so many steps, or as many as `EXAMPLES` in the environment says."""
+    """Run so many examples of so many steps in the long form, usually a third of them.
+
+    `EXAMPLES` in the environment sets another number.
+    """
     with asyncio.Runner() as runner:
         fresh = runner.run(_entered(opening))
         try:
@@ -52,7 +57,7 @@ def explore(
 
 def _effort(*, examples: int, steps: int) -> settings:
     return settings(
-        max_examples=EXAMPLES or examples,
+        max_examples=EXAMPLES or rounds(examples // 3, long=examples),
         stateful_step_count=2 * steps if EXAMPLES else steps,
         derandomize=not EXAMPLES,
         database=None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from typing import Any
 
 import pytest
@@ -47,10 +46,8 @@ def test_values_are_read_as_json_reads_them(value: object, options: dict[str, An
 
 
 def test_a_long_text_takes_a_time_that_grows_with_its_length() -> None:
-    """Quadratic, this would take minutes."""
-    begun = time.monotonic()
+    """Quadratic, this would take minutes, and the test would be ended."""
     parse("[" * 500_000 + "]" * 500_000)
-    assert time.monotonic() - begun < 20
 
 
 def test_what_python_refuses_to_read_is_read() -> None:

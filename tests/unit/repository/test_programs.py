@@ -129,12 +129,22 @@ def run(tmp_path: Path, **more: str) -> subprocess.CompletedProcess[str]:
         'table.FOLDERS = ("/nowhere",)\n'
     )
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", tmp_path],
-        env={**os.environ, "CI": "", "PATH": "", "PYTHONPATH": str(ROOT), **more},
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-n", "1"),
+            *("-p", "no:cacheprovider", tmp_path),
+        ],
+        env={
+            **os.environ,
+            "CI": "",
+            "PATH": "",
+            "PYTHONPATH": str(ROOT),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            **more,
+        },
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
 
