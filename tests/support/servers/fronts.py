@@ -17,6 +17,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.effort import variants
 from tests.support.nodes import ROOT, Node
 from tests.support.pages.readme import blocks
 from tests.support.programs import program
@@ -131,7 +132,10 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @pytest.fixture(
-    params=[f"{kind} {path}" for kind in ("defaults", "nginx", "caddy") for path in ("/", "/jobs/")]
+    params=variants(
+        ["defaults /", "nginx /jobs/", "caddy /jobs/"],
+        long=["defaults /jobs/", "nginx /", "caddy /"],
+    )
 )
 def front(request: pytest.FixtureRequest, node: Node, tmp_path: Path) -> Iterator[Node]:
     """The shared node, as it is reached through a proxy."""
