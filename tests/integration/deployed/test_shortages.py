@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.deployed.machines import in_namespace, launcher, refused
+from tests.support.effort import variants
 from tests.support.eventually import eventually
 from tests.support.nodes import Node
 
@@ -26,7 +27,7 @@ def test_a_limit_of_open_files_that_is_too_low_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.access(PIDS, os.W_OK), reason="needs root and pids of cgroup v1")
-@pytest.mark.parametrize("pids_max", [1, 2, 3, 5])
+@pytest.mark.parametrize("pids_max", variants([1, 3], long=[2, 5]))
 async def test_a_limit_of_processes_that_is_too_low_is_told(tmp_path: Path, pids_max: int) -> None:
     """Containers have one (`--pids-limit`), and threads count."""
     group = PIDS / f"atlan-{uuid4().hex}"
