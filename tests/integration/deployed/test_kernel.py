@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from tests.integration.deployed.machines import (
 from tests.support.effort import variants
 from tests.support.eventually import eventually
 from tests.support.nodes import Node
+from tests.support.process_table import command_of
 
 PR_SET_CHILD_SUBREAPER = 36
 LESS = ("--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace", "--regid=65534", "--clear-groups")
@@ -104,7 +107,7 @@ async def test_a_program_that_gained_other_rights_is_counted_as_long_as_it_lives
     node = Node(tmp_path, {"NODE__WORKERS": 1}, program=program)
     try:
         begun = tmp_path / "begun"
-        job = await node.submit("gain_rights", {"for_s": 15, "begun": str(begun)})
+        job = await node.submit("gain_rights", {"for_s": 1000, "begun": str(begun)})
         await eventually(begun.exists)
         await node.abort(job, "grace_s=0")
 
@@ -115,6 +118,10 @@ async def test_a_program_that_gained_other_rights_is_counted_as_long_as_it_lives
 
         await eventually(survives, within_s=60)
         assert (await node.outcome("echo", 7))["result"] == 7
+        await asyncio.sleep(5)
+        assert await survives()
+        (program,) = (pid for pid in node.processes() if command_of(pid).startswith("sleep "))
+        os.kill(program, signal.SIGKILL)
         dead = await node.job(job, wait_s=60)  # it is looked for less and less often
         assert (dead["status"], dead["abort"]["survivors"]) == ("aborted", 0)
         assert dead["abort"]["latency_ms"] > 5000
