@@ -54,7 +54,7 @@ async def test_jobs_drain_when_all_processes_get_the_signal(
     assert (await node.job(job))["status"] == "running"
     begun.unlink()
     assert node.ended() == 0
-    await node.gone()
+    await node.gone(within_s=60)
     assert "Traceback" not in node.log
 
     again = start_node(QUEUE__IDLE_WINDOW_S=FAR)
