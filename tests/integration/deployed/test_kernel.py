@@ -15,6 +15,7 @@ from tests.integration.deployed.machines import (
     in_namespace,
     launcher,
     refused,
+    refused_after,
     without_call,
 )
 from tests.support.effort import variants
@@ -44,22 +45,23 @@ def says(refusal: Refusal, *parts: str) -> None:
         long=[("pidfd_open", errno.EPERM), ("pidfd_send_signal", errno.ENOSYS)],
     ),
 )
-def test_a_filter_that_forbids_to_signal_by_descriptor_is_named(
+async def test_a_filter_that_forbids_to_signal_by_descriptor_is_named(
     tmp_path: Path, call: str, error: int
 ) -> None:
     """Else aborts would stop processes, and never kill them."""
-    says(refused(without_call(call, error), tmp_path), "pidfd_open", os.strerror(error), "seccomp")
+    refusal = await refused_after(without_call(call, error), tmp_path)
+    says(refusal, "pidfd_open", os.strerror(error), "seccomp")
 
 
-def test_a_filter_that_forbids_signals_is_named(tmp_path: Path) -> None:
+async def test_a_filter_that_forbids_signals_is_named(tmp_path: Path) -> None:
     """A process that forks all the time is stopped with its group, or not at all."""
-    says(refused(without_call("kill", errno.EPERM), tmp_path), "kill", "seccomp")
+    says(await refused_after(without_call("kill", errno.EPERM), tmp_path), "kill", "seccomp")
 
 
-def test_a_filter_that_forbids_to_adopt_orphans_is_named(tmp_path: Path) -> None:
+async def test_a_filter_that_forbids_to_adopt_orphans_is_named(tmp_path: Path) -> None:
     """A process that detaches itself would leave the tree of its job."""
     forbidden = without_call("prctl", errno.EPERM, argument=PR_SET_CHILD_SUBREAPER)
-    says(refused(forbidden, tmp_path), "PR_SET_CHILD_SUBREAPER", "seccomp")
+    says(await refused_after(forbidden, tmp_path), "PR_SET_CHILD_SUBREAPER", "seccomp")
 
 
 @pytest.mark.parametrize("hidepid", variants(["2", "4"], long=["1"]))
@@ -120,8 +122,8 @@ async def test_a_program_that_gained_other_rights_is_counted_as_long_as_it_lives
         assert (await node.outcome("echo", 7))["result"] == 7
         await asyncio.sleep(5)
         assert await survives()
-        (program,) = (pid for pid in node.processes() if command_of(pid).startswith("sleep "))
-        os.kill(program, signal.SIGKILL)
+        (left,) = (pid for pid in node.processes() if command_of(pid).startswith("sleep "))
+        os.kill(left, signal.SIGKILL)
         dead = await node.job(job, wait_s=60)  # it is looked for less and less often
         assert (dead["status"], dead["abort"]["survivors"]) == ("aborted", 0)
         assert dead["abort"]["latency_ms"] > 5000

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.deployed.machines import in_namespace, launcher, refused
+from tests.integration.deployed.machines import in_namespace, launcher, refused, refused_after
 from tests.support.effort import variants
 from tests.support.eventually import eventually
 from tests.support.nodes import Node
@@ -17,9 +17,10 @@ from tests.support.nodes import Node
 PIDS: Final = Path("/sys/fs/cgroup/pids")
 
 
-def test_a_limit_of_open_files_that_is_too_low_is_named(tmp_path: Path) -> None:
+async def test_a_limit_of_open_files_that_is_too_low_is_named(tmp_path: Path) -> None:
     """Else a node would fail at some later moment."""
-    refusal = refused(["sh", "-c", 'ulimit -n 100; exec "$@"', "sh"], tmp_path)
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))"
+    refusal = await refused_after(limit, tmp_path)
     assert refusal.status == 2, refusal
     (line,) = refusal.lines
     assert "may have 100 files open" in line
@@ -34,8 +35,8 @@ async def test_a_limit_of_processes_that_is_too_low_is_told(tmp_path: Path, pids
     group.mkdir()
     try:
         (group / "pids.max").write_text(str(pids_max))
-        join = f'echo $$ > {group}/cgroup.procs; exec "$@"'
-        refusal = refused(["sh", "-c", join, "sh"], tmp_path)
+        join = f"import pathlib\npathlib.Path({str(group)!r}, 'cgroup.procs').write_text('0')"
+        refusal = await refused_after(join, tmp_path)
     finally:
         await eventually(lambda: not (group / "cgroup.procs").read_text(), saying="all ended")
         group.rmdir()
