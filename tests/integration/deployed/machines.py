@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.forking.client import forked_command
 from tests.support.nodes import HANDLERS, ROOT
 
 START_S = 120
@@ -22,11 +23,10 @@ NUMBERS: Mapping[str, Mapping[str, int]] = {
 }
 """Of system calls."""
 SECCOMP = """
-import ctypes, os, struct, sys
+import ctypes, struct
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
 ERRNO, ALLOW, NUMBER, ARGUMENT = 0x00050000, 0x7FFF0000, 0, 16
-number, argument, error = map(int, sys.argv[1:4])
 steps = [(LOAD, 0, 0, NUMBER), (EQUAL, 0, 3, number), (LOAD, 0, 0, ARGUMENT)]
 steps += [(EQUAL, 0, 1, argument)] if argument >= 0 else [(EQUAL, 0, 0, 0)]
 steps += [(RETURN, 0, 0, ERRNO | error), (RETURN, 0, 0, ALLOW)]
@@ -36,9 +36,8 @@ header = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(steps), ctypes.
 libc = ctypes.CDLL(None, use_errno=True)
 assert libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
 assert libc.prctl(PR_SET_SECCOMP, FILTER, header, 0, 0) == 0, ctypes.get_errno()
-os.execv(sys.argv[4], sys.argv[4:])
 """
-"""Has one system call fail, or only with this first argument, in a program and all it starts."""
+"""Has one system call fail, or only with this first argument, in this process and all it starts."""
 
 
 class Refusal(NamedTuple):
@@ -52,12 +51,12 @@ def node_command() -> list[str]:
     return [sys.executable, "-W", "error", str(ROOT / "main.py")]
 
 
-def without_call(name: str, error: int, *, argument: int = -1) -> list[str]:
-    """A command to run before another, which so finds this system call failing."""
+def without_call(name: str, error: int, *, argument: int = -1) -> str:
+    """What a program does so that this system call fails in it."""
     numbers = NUMBERS.get(platform.machine())
     if numbers is None:
         pytest.skip(f"the numbers of system calls on {platform.machine()} are not known here")
-    return [sys.executable, "-c", SECCOMP, str(numbers[name]), str(argument), str(error)]
+    return f"number, argument, error = {numbers[name]}, {argument}, {error}\n{SECCOMP}"
 
 
 def in_namespace(*steps: str, options: Sequence[str] = ()) -> list[str]:
@@ -94,6 +93,17 @@ def refused(before: Sequence[str], folder: Path, **more: object) -> Refusal:
         check=False,
     )
     return Refusal(ended.returncode, ended.stderr.splitlines())
+
+
+async def refused_after(first: str, folder: Path) -> Refusal:
+    """The same for a node that starts by a fork, and begins with these lines of Python."""
+    program = folder / "prepared.py"
+    main = f"runpy.run_path({str(ROOT / 'main.py')!r}, run_name='__main__')"
+    program.write_text(f"import runpy\n{first}\n{main}\n")
+    status, _, errors = await forked_command(
+        program, (), folder, settings(folder), stdin=b"", within_s=START_S
+    )
+    return Refusal(status, errors.decode().splitlines())
 
 
 def launcher(before: Sequence[str], folder: Path) -> Path:

@@ -11,6 +11,7 @@ import pytest
 from scheduler.node.scratch import ELSEWHERE
 from tests.integration.deployed.machines import in_namespace, launcher, refused
 from tests.support.eventually import eventually
+from tests.support.forking.client import forked_node
 from tests.support.nodes import Node
 
 READ_ONLY: Final = "mount -t tmpfs -o ro none"
@@ -39,14 +40,13 @@ async def test_a_long_path_for_temporary_files_is_no_obstacle(tmp_path: Path) ->
     long = tmp_path / ("x" * 100)
     long.mkdir()
     folder = tmp_path / ("y" * 100)
-    await works(Node(folder, {"NODE__WORKERS": 2}, environment={"TMPDIR": str(long)}))
+    await works(temporary(folder, str(long)))
     assert list(long.iterdir()) == []
 
 
 async def test_a_folder_for_temporary_files_that_is_missing_is_no_obstacle(tmp_path: Path) -> None:
     """Python takes another one by itself."""
-    missing = str(tmp_path / "missing")
-    await works(Node(tmp_path, {"NODE__WORKERS": 2}, environment={"TMPDIR": missing}))
+    await works(temporary(tmp_path, str(tmp_path / "missing")))
 
 
 def test_without_any_folder_for_temporary_files_one_line_names_all() -> None:
@@ -76,6 +76,12 @@ def test_a_folder_that_is_read_only_is_named(tmp_path: Path, what: str) -> None:
     (line,) = refusal.lines
     assert str(tmp_path / what) in line
     assert "Read-only file system" in line
+
+
+def temporary(folder: Path, tmpdir: str) -> Node:
+    """A node that is told of a folder for temporary files."""
+    settings, told = {"NODE__WORKERS": 2}, {"TMPDIR": tmpdir}
+    return Node(folder, settings, environment=told, launch=forked_node)
 
 
 async def works(node: Node) -> None:

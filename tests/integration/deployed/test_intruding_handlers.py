@@ -7,16 +7,27 @@ those do that close or reuse them by number, must not run code in the node or se
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.nodes import HANDLERS, Body, Nodes
+from tests.support.nodes import HANDLERS, Body, Node, Nodes
 
 MESSAGE_MAX = 1000
 NOTIFY_BYTES_MAX = 64 * 1024
+
+
+@pytest.fixture(name="single", scope="module")
+def single_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node with one worker, whose results may not be long."""
+    nodes = Nodes(tmp_path_factory.mktemp("single"))
+    try:
+        yield nodes(NODE__WORKERS=1, LIMITS__RESULT_BYTES_MAX=1000)
+    finally:
+        nodes.close()
 
 
 @pytest.mark.parametrize("sockets", [False, True])
@@ -54,9 +65,9 @@ async def test_other_jobs_go_on_while_a_handler_writes_to_all_descriptors(
     await node.alone()
 
 
-async def test_a_frame_without_the_key_of_its_job_settles_nothing(start_node: Nodes) -> None:
+async def test_a_frame_without_the_key_of_its_job_settles_nothing(single: Node) -> None:
     """Neither this job nor one that runs next in the same process."""
-    node = start_node(NODE__WORKERS=1)
+    node = single
     forging = await node.submit("forge_ends")
     jobs = [await node.submit("echo", number) for number in range(3)]
     ended = await node.job(forging, wait_s=30)
@@ -67,11 +78,9 @@ async def test_a_frame_without_the_key_of_its_job_settles_nothing(start_node: No
     assert (await node.outcome("pid"))["result"] != ended["result"], "it was replaced"
 
 
-async def test_a_job_that_ends_itself_early_does_not_settle_the_next_one(
-    start_node: Nodes,
-) -> None:
+async def test_a_job_that_ends_itself_early_does_not_settle_the_next_one(single: Node) -> None:
     """A job may find its own key, and so end itself; the next one has another key."""
-    node = start_node(NODE__WORKERS=1)
+    node = single
     taking = await node.submit("take_over")
     jobs = [await node.submit("echo", number) for number in range(3)]
     assert (await node.job(taking, wait_s=30))["result"] == "mine"
@@ -80,9 +89,9 @@ async def test_a_job_that_ends_itself_early_does_not_settle_the_next_one(
     assert [job["progress"] for job in ends] == [None] * 3
 
 
-async def test_progress_results_and_notifications_keep_their_limits(start_node: Nodes) -> None:
+async def test_progress_results_and_notifications_keep_their_limits(single: Node) -> None:
     """The node measures them itself: the store, the page and hooks rely on it."""
-    node = start_node(NODE__WORKERS=1, LIMITS__RESULT_BYTES_MAX=1000)
+    node = single
 
     async def forged(*frames: dict[str, Any], **more: object) -> Body:
         return await node.outcome("forge_all", list(frames), **more)

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.effort import rounds
 from tests.support.eventually import eventually
+from tests.support.forking.client import forked_node
 from tests.support.nodes import ROOT, Node
 
-WARM_UP = 10
-PROCESSES = 60
-"""One file that stays open after every tenth would show."""
+WARM_UP = rounds(5, long=10)
+ABORTS = rounds(20, long=60)
+"""One file that stays open after every fourth would show, or after every tenth."""
+ENDS = rounds(15, long=50)
 CONNECTIONS = 4
 """That come and go by themselves: to the queue, and from clients."""
 WITHOUT_COLLECTOR = f"""
@@ -26,15 +29,17 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def uncollected(tmp_path: Path) -> Iterator[Node]:
+@pytest.fixture(scope="module")
+def uncollected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node whose garbage collector never runs, and whose processes run one job each."""
-    program = tmp_path / "main.py"
+    folder = tmp_path_factory.mktemp("uncollected")
+    program = folder / "main.py"
     program.write_text(WITHOUT_COLLECTOR)
     node = Node(
-        tmp_path / "node",
+        folder / "node",
         {"NODE__WORKERS": 2, "NODE__JOBS_PER_PROCESS": 1, "LIMITS__RESULT_BYTES_MAX": 1000},
         program=program,
+        launch=forked_node,
     )
     try:
         yield node
@@ -49,7 +54,7 @@ async def test_after_many_aborts_as_many_files_are_open_as_before(
     """A limit of 1,024 would be reached by a few hundred, before the collector comes."""
     await abort_many(uncollected, WARM_UP, begun)
     before = await open_files(uncollected)
-    await abort_many(uncollected, PROCESSES, begun)
+    await abort_many(uncollected, ABORTS, begun)
     assert await open_files(uncollected) <= before + CONNECTIONS
 
 
@@ -61,7 +66,7 @@ async def test_after_processes_that_ended_otherwise_as_many_are_open_too(
     for _ in range(WARM_UP):
         await uncollected.outcome(task, 3)
     before = await open_files(uncollected)
-    for _ in range(5 * WARM_UP):
+    for _ in range(ENDS):
         await uncollected.outcome(task, 3)
     assert await open_files(uncollected) <= before + CONNECTIONS
 
@@ -70,7 +75,7 @@ async def abort_many(node: Node, number: int, begun: Path) -> None:
     for _ in range(number):
         begun.unlink(missing_ok=True)
         job = await node.submit("brief", {"for_s": 100, "begun": str(begun)})
-        await eventually(begun.exists, within_s=30)
+        await eventually(begun.exists, within_s=60)
         status, aborted = await node.abort(job, "grace_s=0&wait=30")
         assert (status, aborted["status"]) == (200, "aborted")
 

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from tests.integration.nodes.test_node import refusal
+from tests.support.effort import rounds
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 from tests.support.servers.pgbouncer import PgBouncer, PgBouncers, start_pgbouncer
@@ -17,7 +18,7 @@ from tests.support.servers.redis import RedisServer
 
 __all__ = ["start_pgbouncer"]
 
-SUBMITS = 40
+SUBMITS = rounds(20, long=40)
 Start = Callable[..., Node]
 
 
@@ -132,7 +133,7 @@ async def test_a_node_outlives_what_happens_to_a_pooler(
         posts = [group.create_task(node.call("POST", "/", body)) for _ in range(5)]
 
     assert {post.result()[0] for post in posts} <= {202, 503}
-    await eventually(lambda: accepts(node), within_s=30)
+    await eventually(lambda: accepts(node), within_s=60)
     found = await node.job(job, wait_s=30)
     assert (found["status"], found["attempt"]) == ("successful", 1)
 
@@ -150,7 +151,7 @@ async def test_a_pooler_without_a_free_connection_is_an_outage_and_not_the_end(
         await holder.execute("SELECT 1")
         status, problem = await node.call("POST", "/", {"uid": "u1", "task": "echo"})
         assert (status, "query_wait_timeout" in problem["detail"]) == (503, True), problem
-    await eventually(lambda: accepts(node), within_s=20)
+    await eventually(lambda: accepts(node), within_s=60)
     await holder.close()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.store import open_store
 from tests.integration.nodes.test_node import refusal
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
@@ -151,6 +152,12 @@ def node(start_node: Nodes, url: str) -> Node:
     return start_node(STORE__URL=url, NODE__LEASE_S=120)
 
 
+async def make_the_schema(url: str, folder: Path) -> None:
+    """As an earlier start of a node leaves it."""
+    async with open_store(url, data_dir=folder):
+        pass
+
+
 async def submitted(node: Node) -> int:
     status, _ = await node.call("POST", "/", {"uid": "u1", "task": "echo"})
     return status
@@ -171,7 +178,7 @@ async def test_a_node_outlives_what_is_done_to_its_database(
         async with fault(operator):
             file.unlink()
             assert await submitted(node) == 503, name
-        await eventually(lambda: accepts(node), within_s=20)
+        await eventually(lambda: accepts(node), within_s=60)
         found = await node.job(job, wait_s=30)
         assert (found["status"], found["attempt"]) == ("successful", 1)
     assert node.drain() == 0, node.log
@@ -212,11 +219,11 @@ async def test_a_changed_table_costs_no_request(node: Node, operator: Operator) 
 
 @pytest.mark.parametrize("name", ["grants revoked", "no login", "read-only"])
 async def test_a_start_on_a_database_at_fault_ends_in_one_line(
-    name: str, start_node: Nodes, operator: Operator, url: str, tmp_path: Path
+    name: str, operator: Operator, url: str, tmp_path: Path
 ) -> None:
-    start_node(STORE__URL=url).drain()
+    await make_the_schema(url, tmp_path)
     async with FAULTS[name](operator):
-        said = await refusal(tmp_path / "node", STORE__URL=url)
+        said = await refusal(tmp_path, STORE__URL=url)
     lines = [line for line in said.splitlines() if not line.startswith("{")]
     assert len(lines) == 1, said
 
@@ -236,12 +243,12 @@ async def test_connections_that_the_server_ends_while_idle_cost_no_request(
 
 @pytest.mark.parametrize("code", ["23514", "53100", "ZZ999"])
 async def test_a_node_that_cannot_register_says_so_in_one_line(
-    code: str, start_node: Nodes, operator: Operator, url: str, tmp_path: Path
+    code: str, operator: Operator, url: str, tmp_path: Path
 ) -> None:
     """The schema is there, and the first write after it fails."""
-    start_node(STORE__URL=url).drain()
+    await make_the_schema(url, tmp_path)
     await operator.run(RAISES, f"INSERT INTO raised VALUES ('{code}')")  # noqa: S608 - from above
-    said = await refusal(tmp_path / "node", STORE__URL=url)
+    said = await refusal(tmp_path, STORE__URL=url)
     lines = [line for line in said.splitlines() if not line.startswith("{")]
     assert len(lines) == 1, said
     assert "the start was cut short" in said

@@ -62,7 +62,7 @@ async def test_what_an_earlier_version_left_open_is_closed_at_the_start(
     """Nobody has to know of it."""
     node = start_node()
     node.kill()
-    await node.gone()
+    await node.gone(within_s=60)
     data = node.folder / "data"
     for each in (data, *data.iterdir()):
         if not each.is_socket():

@@ -9,16 +9,18 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.deployed.machines import in_namespace, launcher, refused
+from tests.integration.deployed.machines import in_namespace, launcher, refused, refused_after
+from tests.support.effort import variants
 from tests.support.eventually import eventually
 from tests.support.nodes import Node
 
 PIDS: Final = Path("/sys/fs/cgroup/pids")
 
 
-def test_a_limit_of_open_files_that_is_too_low_is_named(tmp_path: Path) -> None:
+async def test_a_limit_of_open_files_that_is_too_low_is_named(tmp_path: Path) -> None:
     """Else a node would fail at some later moment."""
-    refusal = refused(["sh", "-c", 'ulimit -n 100; exec "$@"', "sh"], tmp_path)
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))"
+    refusal = await refused_after(limit, tmp_path)
     assert refusal.status == 2, refusal
     (line,) = refusal.lines
     assert "may have 100 files open" in line
@@ -26,15 +28,15 @@ def test_a_limit_of_open_files_that_is_too_low_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.access(PIDS, os.W_OK), reason="needs root and pids of cgroup v1")
-@pytest.mark.parametrize("pids_max", [1, 2, 3, 5])
+@pytest.mark.parametrize("pids_max", variants([1, 3], long=[2, 5]))
 async def test_a_limit_of_processes_that_is_too_low_is_told(tmp_path: Path, pids_max: int) -> None:
     """Containers have one (`--pids-limit`), and threads count."""
     group = PIDS / f"atlan-{uuid4().hex}"
     group.mkdir()
     try:
         (group / "pids.max").write_text(str(pids_max))
-        join = f'echo $$ > {group}/cgroup.procs; exec "$@"'
-        refusal = refused(["sh", "-c", join, "sh"], tmp_path)
+        join = f"import pathlib\npathlib.Path({str(group)!r}, 'cgroup.procs').write_text('0')"
+        refusal = await refused_after(join, tmp_path)
     finally:
         await eventually(lambda: not (group / "cgroup.procs").read_text(), saying="all ended")
         group.rmdir()

@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ import asyncpg
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.nodes import HANDLERS, ROOT, Node, Nodes
+from tests.support.forking.client import forked_command
+from tests.support.nodes import END_S, HANDLERS, ROOT, Node, Nodes
 from tests.support.process_table import living, proc_file, states
 
 TWINS = """
@@ -38,22 +37,13 @@ async def refusal(folder: Path, **settings: object) -> str:
         "SCHEDULER_HANDLERS__PATH": str(HANDLERS),
         **{f"SCHEDULER_{key}": str(each) for key, each in settings.items()},
     }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", str(ROOT / "main.py")),
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+    status, _, errors = await forked_command(
+        ROOT / "main.py", (), folder, environment, stdin=b"", within_s=END_S
     )
-    try:
-        _, said = await process.communicate()
-    finally:
-        if process.returncode is None:  # the test has failed; leave nothing behind
-            process.kill()
-            await process.communicate()
-    assert process.returncode == 2, said.decode()
-    assert b"Traceback" not in said
-    return said.decode()
+    said = errors.decode()
+    assert status == 2, said
+    assert "Traceback" not in said
+    return said
 
 
 async def test_a_data_dir_serves_one_node(start_node: Nodes) -> None:

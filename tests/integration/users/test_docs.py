@@ -23,6 +23,7 @@ import pytest
 
 from scheduler.node.config.loading import load
 from tests.support.commands import environment
+from tests.support.forking.typed import typed_python
 from tests.support.nodes import ROOT, Node, Nodes
 from tests.support.pages.curl import check_curl
 from tests.support.pages.readme import Block, blocks
@@ -74,9 +75,13 @@ async def test_each_block_of_a_page_does_what_it_shows(
     node = start_node(HANDLERS__PATH=handlers, NODE__NAME="node-a", AUTH__MODE=mode, **more)
     if mode == "tokens":
         node.token = (node.folder / "data" / "admin-token").read_text().strip()
-    (node.folder / ".venv").symlink_to(sys.prefix)
+    programs = node.folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
     (node.folder / "main.py").symlink_to(ROOT / "main.py")
-    async with shell(node.folder, environment(node)) as terminal:
+    async with (
+        typed_python(programs / "python"),
+        shell(node.folder, environment(node)) as terminal,
+    ):
         for block in found:
             await _use(block, node, terminal)
 

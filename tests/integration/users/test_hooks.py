@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from standardwebhooks import Webhook
 
 from tests.support.eventually import eventually
@@ -14,15 +16,24 @@ from tests.support.servers.receiver import LOOPBACK, Receiver, receiving
 SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"
 
 
+@pytest.fixture(name="calling", scope="module")
+def calling_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node that may call hooks here, with one worker."""
+    nodes = Nodes(tmp_path_factory.mktemp("calling"))
+    try:
+        yield nodes(HOOKS__ALLOW=LOOPBACK, HOOKS__SECRET=SECRET, NODE__WORKERS=1)
+    finally:
+        nodes.close()
+
+
 async def calls(node: Node, job: Body) -> list[Body]:
     status, found = await node.call("GET", f"/{job['uid']}/{job['id']}/hooks")
     assert status == 200, found
     return list(found)
 
 
-async def test_notifications_and_the_end_are_sent(start_node: Nodes, receiver: Receiver) -> None:
-    node = start_node(HOOKS__ALLOW=LOOPBACK, HOOKS__SECRET=SECRET)
-    job = await node.outcome("notify", "hello", hook=receiver.url)
+async def test_notifications_and_the_end_are_sent(calling: Node, receiver: Receiver) -> None:
+    job = await calling.outcome("notify", "hello", hook=receiver.url)
     by_event = {got.headers["scheduler-event"]: got for got in await receiver.gets(2)}
 
     for got in by_event.values():
@@ -34,26 +45,23 @@ async def test_notifications_and_the_end_are_sent(start_node: Nodes, receiver: R
     assert (sent["status"], sent["attempt"]) == ("successful", 1)
 
     async def all_delivered() -> bool:
-        return [call["status"] for call in await calls(node, job)] == ["delivered"] * 2
+        return [call["status"] for call in await calls(calling, job)] == ["delivered"] * 2
 
     await eventually(all_delivered)
 
 
-async def test_aborts_and_failures_are_sent(
-    start_node: Nodes, receiver: Receiver, begun: Path
-) -> None:
+async def test_aborts_and_failures_are_sent(calling: Node, receiver: Receiver, begun: Path) -> None:
     """Even for a queued job that no worker ever had."""
-    node = start_node(HOOKS__ALLOW=LOOPBACK, NODE__WORKERS=1)
-    running = await node.submit("wait", {"file": str(begun)}, hook=receiver.url)
-    queued = await node.submit("wait", {"file": str(begun)}, hook=receiver.url)
+    running = await calling.submit("wait", {"file": str(begun)}, hook=receiver.url)
+    queued = await calling.submit("wait", {"file": str(begun)}, hook=receiver.url)
     await eventually(begun.exists)
-    assert (await node.abort(queued))[0] == 200
-    assert (await node.abort(running))[0] == 200
-    failed = await node.outcome("fail", hook=receiver.url)
+    assert (await calling.abort(queued))[0] == 200
+    assert (await calling.abort(running))[0] == 200
+    failed = await calling.outcome("fail", hook=receiver.url)
 
     sent = {got.json["id"]: got.json for got in await receiver.gets(3)}
     for job in (running, queued, failed):
-        expected = await node.job(job)
+        expected = await calling.job(job)
         assert sent[job["id"]]["status"] == expected["status"]
         assert sent[job["id"]]["abort"] == expected["abort"]
     assert sent[failed["id"]]["error"]["kind"] == "exception"
@@ -81,9 +89,8 @@ async def test_a_call_survives_the_death_of_its_node(start_node: Nodes) -> None:
 
 
 async def test_by_default_no_hook_is_called_in_the_own_network(
-    start_node: Nodes, receiver: Receiver
+    node: Node, receiver: Receiver
 ) -> None:
-    node = start_node()
     job = await node.outcome("notify", 1, hook=receiver.url)
 
     async def was_refused() -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,22 +18,36 @@ from tests.support.nodes import Node, Nodes
 from tests.support.servers.certificates import Authority
 
 
-@pytest.fixture(name="authority")
-def authority_fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+@pytest.fixture(name="folder", scope="module")
+def folder_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the authority, and of the certificate of the node."""
+    return tmp_path_factory.mktemp("https")
+
+
+@pytest.fixture(name="authority", scope="module")
+def authority_fixture(folder: Path) -> Iterator[Authority]:
     """What node, jobs and clients trust."""
-    authority = Authority(tmp_path / "authority")
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
-    return authority
+    authority = Authority(folder / "authority")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(authority.certificate))
+        yield authority
 
 
-@pytest.fixture(name="secure")
-def secure_fixture(authority: Authority, start_node: Nodes, tmp_path: Path) -> Node:
+@pytest.fixture(name="secure", scope="module")
+def secure_fixture(authority: Authority, folder: Path) -> Iterator[Node]:
     """A node with a certificate."""
-    for source, name in zip(authority.sign("first"), ("node.pem", "node.key"), strict=True):
-        shutil.copy(source, tmp_path / name)
-    return start_node(
-        HTTP__TLS_CERTIFICATE=tmp_path / "node.pem", HTTP__TLS_KEY=tmp_path / "node.key"
-    )
+    certify(folder, authority, "first")
+    nodes = Nodes(folder)
+    try:
+        yield nodes(HTTP__TLS_CERTIFICATE=folder / "node.pem", HTTP__TLS_KEY=folder / "node.key")
+    finally:
+        nodes.close()
+
+
+def certify(folder: Path, authority: Authority, name: str) -> None:
+    """Put a certificate with this name where the node looks for its own."""
+    for source, file in zip(authority.sign(name), ("node.pem", "node.key"), strict=True):
+        shutil.copy(source, folder / file)
 
 
 async def test_programs_commands_and_jobs_use_it(secure: Node) -> None:
@@ -75,19 +90,18 @@ async def test_a_certificate_without_the_name_is_named_with_the_mend(
 
 
 async def test_a_renewed_certificate_is_taken_up(
-    secure: Node, authority: Authority, tmp_path: Path
+    secure: Node, authority: Authority, folder: Path
 ) -> None:
     """While jobs run: nothing is restarted."""
-    for source, name in zip(authority.sign("second"), ("node.pem", "node.key"), strict=True):
-        shutil.copy(source, tmp_path / name)
-    await eventually(lambda: shown_name(secure, authority) == "second", within_s=30)
+    certify(folder, authority, "second")
+    await eventually(lambda: shown_name(secure, authority) == "second", within_s=60)
 
 
 async def test_a_client_that_says_nothing_is_let_go(secure: Node) -> None:
     """As one that sends no header by http: else a few hundred of them keep all others out."""
     port = int(secure.url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         assert await reader.read() == b""
     writer.close()
 

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
 from tests.support.commands import command
 from tests.support.nodes import Node, Nodes
+from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import RedisServer
 
 QUOTAS = '{"*" = {queued_max = 5}, "team-a.*" = {submits_per_s = 0.01}}'
 CALLS = 20
 
 
-@pytest.fixture(name="limited", params=["sqlite", "postgres"])
-def limited_fixture(request: pytest.FixtureRequest, start_node: Nodes) -> Node:
+@pytest.fixture(name="limited", scope="module", params=["sqlite", "postgres"])
+def limited_fixture(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
     """A node with quotas, on each store."""
-    stores = {"sqlite": "sqlite"}
-    url = stores.get(request.param) or request.getfixturevalue("postgres_url")
-    return start_node(QUOTAS=QUOTAS, STORE__URL=url, NODE__WORKERS=1)
+    store = {"STORE__URL": "sqlite"}
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        store = {"STORE__URL": server.url(), "STORE__SCHEMA": f"quotas_{uuid4().hex[:12]}"}
+    nodes = Nodes(tmp_path_factory.mktemp("limited"))
+    try:
+        yield nodes(QUOTAS=QUOTAS, NODE__WORKERS=1, **store)
+    finally:
+        nodes.close()
 
 
 async def submit(node: Node, uid: str) -> int:
@@ -81,5 +92,5 @@ async def test_commands_show_use_and_say_what_is_refused(limited: Node) -> None:
     shown = (await command(limited, "usage", "team-a.ada")).output
     assert "at most 0.01 a second on each node" in shown
     assert '[quotas."team-a.*"]' in shown
-    shown = (await command(limited, "usage", "bob")).output
+    shown = (await command(limited, "usage", "eve")).output
     assert "queued   0 of at most 5" in shown

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -18,18 +20,27 @@ from atlanscheduler_client import (
 )
 from tests.support.commands import Ended, command
 from tests.support.nodes import ROOT, Node, Nodes
+from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import RedisServer
 
 TRUSTING = ROOT / "tests" / "support" / "trusting.py"
 HINT = "; give one in ATLANSCHEDULER_TOKEN or by --token"
 
 
-@pytest.fixture(name="asking", params=["sqlite", "postgres"])
-def asking_fixture(request: pytest.FixtureRequest, start_node: Nodes) -> Node:
+@pytest.fixture(name="asking", scope="module", params=["sqlite", "postgres"])
+def asking_fixture(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
     """A node in mode `tokens`, at its first start."""
-    stores = {"sqlite": "sqlite"}
-    url = stores.get(request.param) or request.getfixturevalue("postgres_url")
-    return start_node(AUTH__MODE="tokens", STORE__URL=url)
+    store = {"STORE__URL": "sqlite"}
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        store = {"STORE__URL": server.url(), "STORE__SCHEMA": f"tokens_{uuid4().hex[:12]}"}
+    nodes = Nodes(tmp_path_factory.mktemp("asking"))
+    try:
+        yield nodes(AUTH__MODE="tokens", **store)
+    finally:
+        nodes.close()
 
 
 @pytest.fixture(name="admin")
@@ -124,10 +135,11 @@ async def test_a_token_from_outside_is_the_first_one(start_node: Nodes) -> None:
     assert (await run(again, token, "nodes")).status == 0
 
 
-@pytest.mark.parametrize("program", [ROOT / "main.py", TRUSTING], ids=["usual", "trusting"])
+@pytest.mark.parametrize("program", [None, TRUSTING], ids=["usual", "trusting"])
 async def test_a_revoked_token_ends_its_stream_on_another_node(
-    program: Path,
+    program: Path | None,
     start_node: Nodes,
+    namespace: str,
     postgres_url: str,
     redis_server: RedisServer,
     tmp_path: Path,
@@ -139,7 +151,7 @@ async def test_a_revoked_token_ends_its_stream_on_another_node(
     shared = {
         "STORE__URL": postgres_url,
         "QUEUE__URL": redis_server.url,
-        "QUEUE__NAMESPACE": program.stem,
+        "QUEUE__NAMESPACE": namespace,
         "AUTH__MODE": "tokens",
     }
     one = start_node("one", **shared)

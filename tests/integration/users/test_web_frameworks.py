@@ -14,15 +14,17 @@ from http.cookiejar import CookieJar
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
+from tests.support.effort import rounds
 from tests.support.nodes import ROOT, Node, Nodes
 from tests.support.pages.readme import blocks
+from tests.support.servers.ports import free_port
 
 GUNICORN: Final = ("gunicorn", "--config", "settings.py", "--preload", "reports:app")
 SERVERS: Final = {
@@ -57,7 +59,7 @@ def when_ready(_):  # the client has connections when the workers are forked
 """
 READY: Final = re.compile(r"(?:Listening at:|running on) (http://[\d.]+:\d+)")
 PEOPLE: Final = 8
-JOBS_OF_EACH: Final = 5
+JOBS_OF_EACH: Final = rounds(2, long=5)
 FORM: Final = re.compile(
     r'<form method="post" action="([^"]+)">(.*?)<button>(\w+)</button>', flags=re.DOTALL
 )
@@ -116,12 +118,12 @@ class Refusing(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def refusing_node() -> Iterator[str]:
-    """Its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+def refusing_node(port: int) -> Iterator[None]:
+    """One at this port."""
+    with ThreadingHTTPServer(("127.0.0.1", port), Refusing) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield
         server.shutdown()
         thread.join()
 
@@ -158,14 +160,22 @@ def running_app(framework: str, folder: Path, node_url: str) -> Iterator[str]:
             process.communicate(timeout=60)
 
 
+@pytest.fixture(name="node", scope="module")
+def node_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    nodes = Nodes(tmp_path_factory.mktemp("examples"))
+    try:
+        yield nodes(HANDLERS__PATH=ROOT / "handlers")
+    finally:
+        nodes.close()
+
+
 @pytest.mark.parametrize("framework", SERVERS)
 async def test_many_people_start_and_cancel_jobs(
-    framework: str, start_node: Nodes, tmp_path: Path
+    framework: str, node: Node, tmp_path: Path
 ) -> None:
     """One client serves all threads of a process, also where the processes were forked after it."""
-    node = start_node(HANDLERS__PATH=ROOT / "handlers")
     with running_app(framework, tmp_path, node.url) as url, ThreadPoolExecutor(PEOPLE) as threads:
-        people = [f"person-{number}" for number in range(PEOPLE)]
+        people = [f"{framework}-{number}" for number in range(PEOPLE)]
         for paths in threads.map(lambda user: start_and_cancel(Browser(url, user)), people):
             assert len(set(paths)) == JOBS_OF_EACH
     await all_were_aborted(node, people)
@@ -193,11 +203,26 @@ async def all_were_aborted(node: Node, people: list[str]) -> None:
         assert {job["abort"]["survivors"] for job in jobs} == {0}
 
 
-@pytest.mark.parametrize("framework", SERVERS)
-def test_each_error_of_the_client_becomes_an_answer(framework: str, tmp_path: Path) -> None:
+class Lonely(NamedTuple):
+    """An app whose node is away, and the port at which it looks for one."""
+
+    url: str
+    node_port: int
+
+
+@pytest.fixture(name="lonely", scope="module", params=SERVERS)
+def lonely_fixture(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lonely]:
+    folder, port = tmp_path_factory.mktemp("lonely"), free_port()
+    with running_app(request.param, folder, f"http://127.0.0.1:{port}") as url:
+        yield Lonely(url, port)
+
+
+def test_each_error_of_the_client_becomes_an_answer(lonely: Lonely) -> None:
     """A person sees what it is about; a mistake of the app is in the app's log."""
-    with refusing_node() as node_url, running_app(framework, tmp_path, node_url) as url:
-        person = Browser(url, "ada")
+    with refusing_node(lonely.node_port):
+        person = Browser(lonely.url, "ada")
         asked = ("404", "404-other", "429-other", "503", "400")
         answers = {job_id: person.refusal(f"/jobs/{job_id}") for job_id in asked}
     assert {job_id: answer for job_id, (answer, _) in answers.items()} == {
@@ -210,10 +235,8 @@ def test_each_error_of_the_client_becomes_an_answer(framework: str, tmp_path: Pa
     assert "Too Many Requests" in answers["429-other"][1]
 
 
-@pytest.mark.parametrize("framework", SERVERS)
-def test_a_scheduler_that_is_away_is_a_503(framework: str, tmp_path: Path) -> None:
+def test_a_scheduler_that_is_away_is_a_503(lonely: Lonely) -> None:
     """The rest of the app goes on."""
-    with running_app(framework, tmp_path, "http://127.0.0.1:1") as url:
-        person = Browser(url, "ada")
-        assert person.refusal("/jobs/1") == (503, "The scheduler is away")
-        assert "Start" in person.open("/")
+    person = Browser(lonely.url, "ada")
+    assert person.refusal("/jobs/1") == (503, "The scheduler is away")
+    assert "Start" in person.open("/")

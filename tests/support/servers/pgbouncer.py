@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -89,6 +90,7 @@ class PgBouncer:
         with closing(socket.socket()) as probe:
             while probe.connect_ex(("127.0.0.1", self.port)):
                 assert self._process.poll() is None, self.log
+                time.sleep(0.005)
 
     def stop(self) -> None:
         """End it at once, amid whatever its clients do."""

@@ -23,7 +23,9 @@ from tests.support.servers.redis import RedisServer
 SERVICE = "main"
 DOWN_MS = 1000
 """After how long a silent master is replaced: longer than a restart of it takes."""
-READY_S = 30.0
+READY_S = 60.0
+LOOK_S = 0.1
+"""A look opens a connection to each server."""
 SLOTS = 16384
 
 
@@ -288,7 +290,7 @@ def _until(true: Callable[[], bool], told: Callable[[], str] = str) -> None:
     deadline = time.monotonic() + READY_S
     while not _is_so(true):
         assert time.monotonic() < deadline, f"the servers do not come to an agreement\n{told()}"
-        time.sleep(0.02)
+        time.sleep(LOOK_S)
 
 
 def _is_so(true: Callable[[], bool]) -> bool:

@@ -280,7 +280,7 @@ async def test_a_statement_timeout_of_the_role_does_not_end_a_migration(
     ):
         await dump.execute("LOCK TABLE jobs IN ACCESS SHARE MODE")
         group.create_task(opened(place, tmp_path, place.owner))
-        await eventually(lambda: _waits_longer(observer, seconds=1.5), within_s=10)
+        await eventually(lambda: _waits_longer(observer, seconds=1.5), within_s=60)
 
 
 async def _waits_longer(connection: asyncpg.Connection, *, seconds: float) -> bool:

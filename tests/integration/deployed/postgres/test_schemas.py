@@ -120,7 +120,7 @@ async def test_migrations_of_two_schemas_do_not_wait_for_each_other(
     async with place.connection() as other, other.transaction():
         # As a migration of `one` begins.
         await other.execute(LOCK, "one", MIGRATION_LOCK)
-        async with asyncio.timeout(20), opened(place, tmp_path, "two"):
+        async with asyncio.timeout(60), opened(place, tmp_path, "two"):
             pass
 
 

@@ -11,9 +11,10 @@ from itertools import pairwise
 from time import monotonic
 from typing import Final
 
+from tests.support.effort import rounds
 from tests.support.nodes import Body, Node
 
-PAUSE_S: Final = 0.02
+PAUSE_S: Final = 1 / rounds(8, long=50)
 """Between two submissions."""
 END_S: Final = 60.0
 

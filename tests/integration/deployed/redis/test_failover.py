@@ -17,7 +17,8 @@ from tests.support.servers.redis import RedisServer
 from tests.support.servers.redis_groups import RedisCluster, SentinelGroup
 
 NAMESPACE = "scheduler"
-SETTLES_S = 20.0
+SETTLES_S = 60.0
+LOOK_S = 0.2
 
 
 def kill(group: SentinelGroup, before: RedisServer) -> None:
@@ -102,18 +103,18 @@ async def test_jobs_run_while_a_slot_is_half_moved(
     assert (await node.outcome("echo", 1))["status"] == "successful"
     assert next(moving, None) is None
 
-    await eventually(lambda: _is_home(node, own_cluster.master_of(NAMESPACE)), within_s=SETTLES_S)
+    await _settled(node, lambda: own_cluster.master_of(NAMESPACE))
     assert (await node.outcome("echo", 1))["status"] == "successful"
 
 
 async def _survives(
     node: Node, fail_over: Callable[[], None], master: Callable[[], RedisServer], what: str
 ) -> None:
-    await eventually(lambda: _is_home(node, master()))
+    await _settled(node, master)
     async with under_load(node) as load:
         await asyncio.sleep(0.5)  # of load before, so that the pauses can be seen
         await asyncio.to_thread(fail_over)
-        await eventually(lambda: _is_home(node, master()), within_s=SETTLES_S)
+        await _settled(node, master)
         await asyncio.sleep(0.5)
     assert {(job["status"], job["attempt"]) for job in load.ended} == {("successful", 1)}
     told = [line for line in node.log.splitlines() if "the queue is" in line]
@@ -122,6 +123,16 @@ async def _survives(
         f"\n{what}: submits paused {load.submits_paused_s:.2f} s,"
         f" starts {load.starts_paused_s:.2f} s, {len(load.jobs)} jobs"
     )
+
+
+async def _settled(node: Node, master: Callable[[], RedisServer]) -> None:
+    """Wait until the node is at home at the master; each look opens connections."""
+
+    async def is_so() -> bool:
+        await asyncio.sleep(LOOK_S)
+        return _is_home(node, master())
+
+    await eventually(is_so, within_s=SETTLES_S)
 
 
 def _is_home(node: Node, master: RedisServer) -> bool:
