@@ -26,7 +26,7 @@ import structlog
 from scheduler.core.change import GAP, changed
 from scheduler.core.errors import StoreUnavailable, Unavailable
 from scheduler.core.job import Job, Node
-from scheduler.core.places.labels import ANYWHERE
+from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX
 from scheduler.core.policy import waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
@@ -116,6 +116,8 @@ class Sweeper:
         self._look_at = 0.0
         self._looked_after: dict[str, str] = {}
         """The last user of each lane whose ids were looked for; none after the last one of all."""
+        self._looked_after_lane = ANYWHERE
+        """The last lane that was looked after; none after the last one of all."""
         self._delete_at = 0.0
         self._delete_audit_at = 0.0
 
@@ -213,8 +215,10 @@ class Sweeper:
 
     async def _restore_lost_ids(self) -> None:
         """Enqueue waiting ids that are missing in the queue, of some users after the other."""
-        for lane in (ANYWHERE, *await self._store.lanes()):
+        lanes = await self._store.lanes(after=self._looked_after_lane)
+        for lane in (ANYWHERE, *lanes):
             await self._restore_lost_ids_of(lane)
+        self._looked_after_lane = lanes[-1] if len(lanes) >= LANES_SEEN_MAX else ANYWHERE
         self._look_at = self._clock.monotonic() + LOST_IDS_LOOK_S
 
     async def _restore_lost_ids_of(self, lane: str) -> None:

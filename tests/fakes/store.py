@@ -43,7 +43,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
-from scheduler.core.places.labels import ANYWHERE, Place, lane_of
+from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX, Place, lane_of
 from scheduler.core.policy import expired_failure, waiting_job
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
@@ -724,9 +724,9 @@ class MemoryStore:
             tuple(sorted(row.job.id for row in orphans if row.left_undone)),
         )
 
-    async def lanes(self) -> Sequence[str]:
+    async def lanes(self, *, after: str = ANYWHERE, limit: int = LANES_SEEN_MAX) -> Sequence[str]:
         self._answer()
-        return sorted({job.lane for job in self._waiting()} - {ANYWHERE})
+        return sorted({job.lane for job in self._waiting() if job.lane > after})[:limit]
 
     async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
         self._answer()
@@ -755,7 +755,7 @@ class MemoryStore:
 
     async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
         self._answer()
-        for lane in (ANYWHERE, *await self.lanes()):
+        for lane in sorted({ANYWHERE, *(job.lane for job in self._waiting())}):
             last = ("", 0, "")
             while jobs := self._after(last, lane)[:page]:
                 yield jobs

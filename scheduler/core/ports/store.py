@@ -26,7 +26,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
-from scheduler.core.places.labels import ANYWHERE
+from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX
 from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.dependency_store import DependencyStore
 from scheduler.core.ports.limiter_store import LimiterStore
@@ -524,8 +524,11 @@ class Store(Protocol):
         """
         ...
 
-    async def lanes(self) -> Sequence[str]:
-        """The lanes in which jobs wait that need labels; see `places.labels`."""
+    async def lanes(self, *, after: str = ANYWHERE, limit: int = LANES_SEEN_MAX) -> Sequence[str]:
+        """The lanes in which jobs wait that need labels, `limit` at most; see `places.labels`.
+
+        Lanes up to `after` are left out: with the last lane of one answer the next one goes on.
+        """
         ...
 
     async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:

@@ -19,7 +19,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.pause import PauseKey, PauseKind
-from scheduler.core.places.labels import Place
+from scheduler.core.places.labels import LANES_SEEN_MAX, Place
 from scheduler.core.ports.store import Store
 from tests.support.stores import (
     DEATH,
@@ -114,6 +114,19 @@ async def test_nodes_say_what_they_are_labelled_with(store: Store) -> None:
 
     found = {each.id: Place(each.labels, each.only) for each in await store.nodes()}
     assert found == PLACES
+
+
+async def test_everything_that_waits_is_found_in_however_many_lanes(store: Store) -> None:
+    """Held jobs and re-runs may pass the bound; an emptied queue is to be told of all of them."""
+    needs = [f"l{number:03}" for number in range(LANES_SEEN_MAX + 2)]
+    jobs = [new("u1", order=Order(needs=(label,))) for label in needs]
+    await store.insert(jobs)
+
+    assert await ids_waiting(store) == [job.id for job in jobs]
+    assert await store.lanes() == needs[:LANES_SEEN_MAX]
+    assert await store.lanes(after=needs[LANES_SEEN_MAX - 1]) == needs[LANES_SEEN_MAX:]
+    assert await store.lanes(after=needs[0], limit=1) == [needs[1]]
+    assert await store.lanes(after=needs[-1]) == []
 
 
 async def test_what_waits_is_found_by_its_lane(store: Store) -> None:

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import Principal
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
-from scheduler.core.job import Cleanup, CleanupTries, Node, Status
+from scheduler.core.job import Cleanup, CleanupTries, Node, Order, Status
+from scheduler.core.places.labels import LANES_SEEN_MAX
 from scheduler.core.ports.queue import Queue
 from scheduler.core.quotas.reserve import Reserve
 from scheduler.node.sweeper import (
@@ -315,6 +316,25 @@ async def test_a_lost_id_is_enqueued_again(installation: Installation) -> None:
     job_id = await queued(installation.store)
     await installation.sweeper.restore_ids()
     assert installation.server.ids == [job_id]
+
+
+async def test_lost_ids_are_found_in_however_many_lanes(installation: Installation) -> None:
+    """Of so many lanes at a time, beside those that need no label."""
+    await installation.queue.remember()
+    needs = [f"l{number:03}" for number in range(LANES_SEEN_MAX + 1)]
+    jobs = [new(order=Order(needs=(label,))) for label in needs]
+    await installation.store.insert(jobs)
+    for _ in range(2):
+        await installation.sweeper.restore_ids()
+        installation.clock.advance(LOST_IDS_LOOK_S)
+    assert sorted(installation.server.ids) == [job.id for job in jobs]
+    assert not await installation.queue.missing(waiting(jobs[-1].id))
+    installation.server.flush()
+    await installation.queue.remember()
+    for _ in range(2):
+        await installation.sweeper.restore_ids()
+        installation.clock.advance(LOST_IDS_LOOK_S)
+    assert len(installation.server.ids) == len(jobs), "it begins again at the first one"
 
 
 async def test_a_newcomers_lost_id_is_found_however_much_others_have_queued(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from scheduler.core.job import Claim, Purpose, Status
+from scheduler.core.job import Claim, Order, Purpose, Status
+from scheduler.core.places.labels import LANES_SEEN_MAX, PLAIN, Place
 from scheduler.core.ports.queue import Share
 from scheduler.service.pauses import PauseService
 from scheduler.worker.from_store.store_look import STORE_LOOK_S, StoreLook
@@ -24,6 +25,7 @@ class Look:
     store: MemoryStore = field(default_factory=MemoryStore)
     clock: FakeClock = field(default_factory=FakeClock)
     busy_max: int | None = None
+    place: Place = PLAIN
 
     def __post_init__(self) -> None:
         self.look = StoreLook(
@@ -31,6 +33,7 @@ class Look:
             clock=self.clock,
             share_of=lambda uid: SHARES.get(uid, Share()),
             busy_max=lambda: self.busy_max,
+            place=self.place,
             pauses=PauseService(
                 store=self.store, clock=self.clock, node_name="n", nearer=asyncio.Event()
             ),
@@ -132,3 +135,17 @@ async def test_where_nothing_waits_it_rests_for_a_while(look: Look) -> None:
     assert not look.look.is_due
     look.clock.advance(STORE_LOOK_S)
     assert look.look.is_due
+
+
+async def test_a_job_is_found_in_however_many_lanes() -> None:
+    """Behind lanes that the node does not take, and in the next look behind those that it takes."""
+    needs = [f"l{number:03}" for number in range(LANES_SEEN_MAX + 1)]
+    look, other = Look(place=Place(("l000", needs[-1]))), Look(place=Place((needs[-1],)))
+    jobs = [new(order=Order(needs=(label,))) for label in needs]
+    for each in look, other:
+        await each.store.insert(jobs)
+
+    assert (found := await other.look.next()) is not None
+    assert found.id == jobs[-1].id
+    found_ids = {job.id for _ in range(2) if (job := await look.look.next())}
+    assert found_ids == {jobs[0].id, jobs[-1].id}
