@@ -263,6 +263,7 @@ def release(row: Row, *, losses_max: int, at: datetime) -> bool:
     if row.losses < losses_max:
         row.remember(Again(outcome=AttemptOutcome.LOST), at=at, now=at)
         row.requeue()
+        row.unknown_since = None
         return False
     error = lost_failure(losses_max)
     row.change(status=Status.TERMINATED, owner=None, error=error, finished_at=at)

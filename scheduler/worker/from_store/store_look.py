@@ -24,7 +24,7 @@ STORE_LOOK_S: Final = 2.5
 USERS_MAX: Final = 200
 """Each is found by a step of its own in the index: so many take a few milliseconds."""
 CLEANUPS_MAX: Final = 100
-"""Among so many a paused node looks for one that it takes."""
+"""Among so many at a time a paused node looks for one that it takes."""
 REMEMBERED_MAX: Final = 10_000
 """Users whose last start is known."""
 
@@ -91,9 +91,12 @@ class StoreLook:
 
     async def _cleanup(self) -> WaitingJob | None:
         """A clean-up that waits: all nodes may be paused, and these never are."""
-        for cleanup in await self._store.pauses.cleanups(limit=CLEANUPS_MAX):
-            if self._takes.takes_lane(cleanup.lane):
-                return cleanup
+        last: WaitingJob | None = None
+        while page := await self._store.pauses.cleanups(after=last, limit=CLEANUPS_MAX):
+            for cleanup in page:
+                if self._takes.takes_lane(cleanup.lane):
+                    return cleanup
+            last = page[-1]
         self._look_at = self._clock.monotonic() + STORE_LOOK_S
         return None
 

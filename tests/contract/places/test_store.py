@@ -236,6 +236,20 @@ async def test_it_is_looked_at_again_and_says_for_how_long_nobody_knew_it(store:
     assert (await claimed(store, job_id)).unknown_s is None, "a node knew it meanwhile"
 
 
+async def test_a_node_that_died_with_a_job_may_have_known_its_handler(store: Store) -> None:
+    """Else the job would end at once if a node meets it that does not, however long it had run."""
+    job_id = await needing(store)
+    await store.settle([held_unknown(await claimed(store, job_id), 0.0)])
+    await promoted(store)
+    await claimed(store, job_id)
+
+    await store.bury("a1")
+    await store.release_orphans(losses_max=3, at=later(4))
+    await store.register(node("a1"))
+
+    assert (await claimed(store, job_id)).unknown_s is None
+
+
 async def test_only_what_nobody_knows_is_counted(store: Store) -> None:
     """Else a job would end at once where the last node goes that knows it and does not run it."""
     job_id = await needing(store)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from scheduler.core.job import Claim, Order, Purpose, Status
+from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.places.labels import LANES_SEEN_MAX, PLAIN, Place
 from scheduler.core.ports.queue import Share
 from scheduler.service.pauses import PauseService
 from scheduler.worker.from_store.store_look import STORE_LOOK_S, StoreLook
 from tests.fakes import AT, FakeClock, MemoryStore
-from tests.support.stores import end, new, node
+from tests.support.stores import abort, end, new, node
 
 SHARES = {"double": Share(weight=2), "capped": Share(running_max=1)}
 
@@ -28,15 +29,16 @@ class Look:
     place: Place = PLAIN
 
     def __post_init__(self) -> None:
+        self.pauses = PauseService(
+            store=self.store, clock=self.clock, node_name="n", nearer=asyncio.Event()
+        )
         self.look = StoreLook(
             store=self.store,
             clock=self.clock,
             share_of=lambda uid: SHARES.get(uid, Share()),
             busy_max=lambda: self.busy_max,
             place=self.place,
-            pauses=PauseService(
-                store=self.store, clock=self.clock, node_name="n", nearer=asyncio.Event()
-            ),
+            pauses=self.pauses,
         )
 
     async def submit(self, uid: str, count: int) -> None:
@@ -149,3 +151,24 @@ async def test_a_job_is_found_in_however_many_lanes() -> None:
     assert found.id == jobs[-1].id
     found_ids = {job.id for _ in range(2) if (job := await look.look.next())}
     assert found_ids == {jobs[0].id, jobs[-1].id}
+
+
+async def test_a_paused_node_finds_its_clean_up_behind_however_many_of_others(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that no node takes now may wait for days: in nobody's way."""
+    monkeypatch.setattr("scheduler.worker.from_store.store_look.CLEANUPS_MAX", 2)
+    await look.store.register(node("gpu", labels=["gpu"]))
+    needing = [new(undoable=True, order=Order(needs=("gpu",))) for _ in range(5)]
+    own = new(undoable=True)
+    await look.store.insert([*needing, own])
+    for job in [*needing, own]:
+        [claim] = await look.store.claim([job.id], node_id="gpu", at=AT)
+        await abort(look.store, job.id)
+        await look.store.settle([end(claim, Status.ABORTED)])
+    await look.store.pauses.put(PauseKey(PauseKind.NODE, "n"), reason=None, until=None, by=None)
+    await look.pauses.look()
+
+    found = await look.look.next()
+    assert found is not None
+    assert found.id == own.id
