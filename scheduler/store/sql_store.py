@@ -661,7 +661,7 @@ class SqlStore:
         )
         self._note_awaited(released)
         return Released(
-            to_enqueue=sorted(rows.waiting_job(row) for row in released if row["waiting"]),
+            to_enqueue=sorted(rows.released_job(row) for row in released if row["waiting"]),
             ended=sorted(row["id"] for row in released if row["ended"]),
             left_undone=tuple(sorted(row["id"] for row in released if row["cleanup"] == "failed")),
         )

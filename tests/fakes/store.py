@@ -44,7 +44,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX, Place, lane_of
-from scheduler.core.policy import expired_failure, waiting_job
+from scheduler.core.policy import expired_failure, waiting_cleanup, waiting_job
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
@@ -719,7 +719,13 @@ class MemoryStore:
         ended = [row.job.id for row in orphans if release(row, losses_max=losses_max, at=at)]
         self._note_ends()
         return Released(
-            sorted(waiting_job(row.job) for row in orphans if row.waits),
+            sorted(
+                waiting_cleanup(row.job.id, lane_of(row.job.needs))
+                if row.job.cleanup_waits
+                else waiting_job(row.job)
+                for row in orphans
+                if row.waits
+            ),
             sorted(ended),
             tuple(sorted(row.job.id for row in orphans if row.left_undone)),
         )

@@ -32,6 +32,7 @@ from tests.support.gate import Gate
 from tests.support.job_events import Counting
 from tests.support.queues import one_of
 from tests.support.stores import (
+    abort,
     cleaning,
     end,
     held,
@@ -318,6 +319,39 @@ async def test_a_lost_id_is_enqueued_again(installation: Installation) -> None:
     assert installation.server.ids == [job_id]
 
 
+async def aborted(installation: Installation) -> str:
+    """A job whose clean-up waits for a worker."""
+    claim = await running(installation.store, undoable=True)
+    await abort(installation.store, claim.id)
+    await installation.store.settle([end(claim, Status.ABORTED)])
+    return claim.id
+
+
+async def test_a_lost_clean_up_comes_before_all_that_its_user_has_queued(
+    installation: Installation,
+) -> None:
+    """The queue did not answer for a moment as its job was aborted."""
+    await installation.queue.remember()
+    before = await queued(installation.store)
+    await installation.queue.enqueue(waiting(before))
+    undone = await aborted(installation)
+
+    await installation.sweeper.restore_ids()
+    assert installation.server.ids == [undone, before]
+    installation.clock.advance(LOST_IDS_LOOK_S)
+    await installation.sweeper.restore_ids()
+    assert installation.server.ids == [undone, before], "it is there"
+
+
+async def test_clean_ups_come_before_all_in_an_emptied_queue(installation: Installation) -> None:
+    """Else one would wait for a job of its user that runs, where he may run no more."""
+    before, undone = await queued(installation.store), await aborted(installation)
+
+    await installation.sweeper.restore_ids()
+    assert [entry.id for entry in installation.server.lines.first] == [undone]
+    assert installation.server.ids.count(before) == 1
+
+
 async def test_lost_ids_are_found_in_however_many_lanes(installation: Installation) -> None:
     """Of so many lanes at a time, beside those that need no label."""
     await installation.queue.remember()
@@ -328,7 +362,6 @@ async def test_lost_ids_are_found_in_however_many_lanes(installation: Installati
         await installation.sweeper.restore_ids()
         installation.clock.advance(LOST_IDS_LOOK_S)
     assert sorted(installation.server.ids) == [job.id for job in jobs]
-    assert not await installation.queue.missing(waiting(jobs[-1].id))
     installation.server.flush()
     await installation.queue.remember()
     for _ in range(2):
