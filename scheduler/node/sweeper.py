@@ -27,7 +27,7 @@ from scheduler.core.change import GAP, changed
 from scheduler.core.errors import StoreUnavailable, Unavailable
 from scheduler.core.job import Job, Node, WaitingJob
 from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX
-from scheduler.core.policy import waiting_cleanup
+from scheduler.core.policy import stall_s, waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Released, Store
@@ -106,6 +106,8 @@ class Sweeper:
         self._retention = retention
         self._reserve = reserve
         self._beats: dict[str, tuple[int, float]] = {}
+        self._own_beat: tuple[int | None, float] = None, 0.0
+        """That of this node, and since when it is that."""
         self._namesakes: frozenset[str] = frozenset()
         """The nodes of the same name that were warned of."""
         self._present: frozenset[str] = frozenset()
@@ -259,8 +261,20 @@ class Sweeper:
             raise
         took_s = self._clock.monotonic() - asked  # seconds, where a lock or a disk held it up
         self._reserve.note(nodes)
+        if not self._takes_renewals(nodes):
+            self._beats.clear()  # as above
         self._beats = {id_: (beat, at + took_s) for id_, (beat, at) in self._beats.items()}
         return nodes
+
+    def _takes_renewals(self, nodes: Iterable[Node]) -> bool:
+        """Whether the store takes renewals, as far as those of this node show.
+
+        It may answer and take no writes: a PostgreSQL that was told to, or is no primary yet.
+        """
+        own = next((node.beat for node in nodes if node.id == self._node_id), None)
+        if own is None or own != self._own_beat[0]:
+            self._own_beat = own, self._clock.monotonic()
+        return self._clock.monotonic() - self._own_beat[1] < stall_s(self._lease_s)
 
     def _warn_of_namesakes(self, nodes: Iterable[Node]) -> None:
         """Warn once of each other node with this node's name: nobody could tell them apart.

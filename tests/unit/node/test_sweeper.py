@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import cast
 
@@ -56,6 +57,8 @@ class Installation:
         self.store: MemoryStore = MemoryStore(now=self.clock.now)
         self.queue = MemoryQueue(self.server, node_id="me")
         self.sweeper = self.sweeper_with(self.queue)
+        self.takes_nothing = False
+        """Whether the store takes no renewals, although it answers."""
 
     def sweeper_with(self, queue: object) -> Sweeper:
         """A sweeper that uses this queue."""
@@ -74,6 +77,9 @@ class Installation:
 
     async def sweep(self, *, after_s: float) -> None:
         self.clock.advance(after_s)
+        if not self.takes_nothing:
+            with suppress(StoreUnavailable):
+                await self.store.renew("me", running=0)
         await self.sweeper.release_dead_nodes()
 
     async def names(self) -> list[str]:
@@ -187,6 +193,28 @@ async def test_no_node_is_presumed_dead_because_the_store_was_unavailable(
     await installation.sweep(after_s=LEASE_S - 0.001)
     assert "other" in await installation.names()
     await installation.sweep(after_s=0.001)
+    assert "other" not in await installation.names()
+
+
+async def test_no_node_is_presumed_dead_because_the_store_took_no_writes(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers all the same, as a PostgreSQL that is read-only; then each has a lease again."""
+
+    async def refused(*_: object, **__: object) -> bool:
+        raise StoreUnavailable("it is read-only")
+
+    await installation.store.register(node("other"))
+    installation.takes_nothing = True
+    for _ in range(2 * round(LEASE_S)):
+        with suppress(StoreUnavailable), monkeypatch.context() as read_only:
+            read_only.setattr(installation.store, "bury", refused)
+            await installation.sweep(after_s=SWEEP_EVERY_S)
+    installation.takes_nothing = False
+    await installation.sweep(after_s=0.1)
+    await installation.sweep(after_s=LEASE_S - 1.2)
+    assert "other" in await installation.names()
+    await installation.sweep(after_s=1.2)
     assert "other" not in await installation.names()
 
 
