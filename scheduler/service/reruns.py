@@ -16,13 +16,14 @@ from typing import Any, Final, NamedTuple
 from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.errors import Conflict, Flaw, Invalid, StoreUnavailable
-from scheduler.core.job import Job, Rerun
+from scheduler.core.job import Job, JobRequest, Rerun
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.rerun import ManyReruns, Reran, RerunFilter, Rerunnable, again, within
 from scheduler.core.tasks import Tasks
 from scheduler.service.access.audit import recorded_reruns
 from scheduler.service.access.rights import no_such_job, require_job, require_uid_or_all
+from scheduler.service.places import NO_ROOM, PlaceService
 from scheduler.service.quotas import QuotaService, Submitted
 
 TRIES: Final = 10
@@ -51,8 +52,17 @@ class Request(NamedTuple):
 class Reruns:
     """Runs jobs again."""
 
-    def __init__(self, *, quotas: QuotaService, store: Store, clock: Clock, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        *,
+        quotas: QuotaService,
+        places: PlaceService,
+        store: Store,
+        clock: Clock,
+        tasks: Tasks,
+    ) -> None:
         self._quotas = quotas
+        self._places = places
         self._store = store
         self._clock = clock
         self._tasks = tasks
@@ -70,7 +80,8 @@ class Reruns:
 
         Raises:
             NotFound: no such job, or another user's.
-            Invalid: its handler is not there any more, or a hook that neither has is to be called.
+            Invalid: its handler is not there any more, a hook that neither has is to be called, or
+                jobs need too many different things.
             Others as `Service.submit`.
         """
         require_job(by, Right.CHANGE, uid, job_id)
@@ -84,6 +95,7 @@ class Reruns:
         if wanted.hook is None and changes.get("hook_retries"):
             detail = "got true: there is no hook to call; allowed: only together with hook"
             raise Invalid(detail, (Flaw("/hook_retries", detail),))
+        await self._require_room([wanted])
         audit = recorded_reruns(by, Action.RERUN, at=self._clock.now(), uid=uid, target=job_id)
         submitted = await self._quotas.submit(
             by,
@@ -105,6 +117,7 @@ class Reruns:
         Raises:
             Forbidden: somebody may not change the jobs of this user, or of all.
             Conflict: the key was used before, with another fingerprint.
+            Invalid: jobs would need too many different things.
             QuotaExceeded: a user would have too many queued jobs; nothing is stored.
             StoreUnavailable: other requests go on taking the jobs of this one.
         """
@@ -133,6 +146,16 @@ class Reruns:
         found = await self._store.rerunnable(self._allowed(by, which), limit=limit + 1)
         jobs = [Reran(each.id, each.uid, None) for each in found[:limit]]
         return ManyReruns(jobs, more=len(found) > limit, created=False)
+
+    async def _require_room(self, wanted: Sequence[JobRequest]) -> None:
+        """Go on only if there is room for what jobs need.
+
+        Raises:
+            Invalid: there is none.
+            StoreUnavailable: that is unknown.
+        """
+        if await self._places.without_room(wanted):
+            raise Invalid(NO_ROOM, (Flaw("/needs", NO_ROOM),))
 
     def _allowed(self, by: Principal, which: RerunFilter) -> RerunFilter:
         """The filter with the user, where somebody acts for one, and with handlers that there are.
@@ -174,10 +197,12 @@ class Reruns:
         if not jobs:  # retention has deleted them meanwhile
             return None
         now = self._clock.now()
+        wanted = [again(job, Rerun(job.id, once=True, request=key)) for job in jobs]
+        await self._require_room(wanted)
         try:
             inserted, _ = await self._quotas.submit(
                 by,
-                [again(job, Rerun(job.id, once=True, request=key)) for job in jobs],
+                wanted,
                 fingerprint=request.fingerprint,
                 traceparent=request.traceparent,
                 audit=_recorded(by, which, len(jobs), at=now),

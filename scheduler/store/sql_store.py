@@ -670,6 +670,11 @@ class SqlStore:
         """See `Store`."""
         return [row["lane"] for row in await self._fetch("lanes", after, limit)]
 
+    async def queued_needs(self, needs: Collection[str], *, limit: int) -> Collection[str]:
+        """See `Store`."""
+        found = await self._fetch("queued_needs", limit, arguments.keys(needs))
+        return {row["needs"] for row in found}
+
     async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
         """See `Store`."""
         found = await self._fetch("lane_counts", arguments.keys(lanes), count_max)

@@ -734,6 +734,11 @@ class MemoryStore:
         self._answer()
         return sorted({job.lane for job in self._waiting() if job.lane > after})[:limit]
 
+    async def queued_needs(self, needs: Collection[str], *, limit: int) -> Collection[str]:
+        self._answer()
+        found = {lane_of(job.needs) for job in self._jobs(None, [Status.QUEUED], None)} - {ANYWHERE}
+        return {*sorted(found)[:limit], *found.intersection(needs)}
+
     async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
         self._answer()
         queued = [job for job in self._jobs(None, [Status.QUEUED], None) if job.hold is None]

@@ -8,10 +8,10 @@ from typing import Final
 from aiohttp import web
 
 from scheduler.api.requests.checking import choice, refusal, shown
-from scheduler.api.state import PLACES, SERVICE
+from scheduler.api.state import PLACES
 from scheduler.core.errors import Flaw
 from scheduler.core.job import JobRequest
-from scheduler.core.places.labels import LANES_MAX, lane_of, needs
+from scheduler.service.places import NO_ROOM
 
 LABELS_LISTED_MAX: Final = 50
 
@@ -27,20 +27,14 @@ async def require_places(
     """
     if not any(each.order.needs for each in submissions):
         return
-    places, tasks = request.app[PLACES], request.app[SERVICE].tasks
-    known, lanes = await places.labels(), {*await places.lanes()}
+    places = request.app[PLACES]
+    known, refused = await places.labels(), await places.without_room(submissions)
     flaws = []
     for number, each in enumerate(submissions):
         pointer = f"/{number}/needs" if several else "/needs"
         flaws += _unknown(each.order.needs, known, pointer)
-        options = tasks.get(each.task)
-        lane = lane_of(needs(each.order.needs, () if options is None else options.needs))
-        if lane and lane not in lanes and len(lanes) >= LANES_MAX:
-            detail = (
-                f"there are jobs with {LANES_MAX} different needs that wait, and none with these"
-            )
-            flaws.append(Flaw(pointer, detail))
-        lanes.add(lane)
+        if number in refused:
+            flaws.append(Flaw(pointer, NO_ROOM))
     if flaws:
         raise refusal(flaws)
 

@@ -531,6 +531,13 @@ class Store(Protocol):
         """
         ...
 
+    async def queued_needs(self, needs: Collection[str], *, limit: int) -> Collection[str]:
+        """The lanes that queued jobs have, or will have once nothing holds them.
+
+        `limit` of all, and those of the given ones that there are.
+        """
+        ...
+
     async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
         """How many queued jobs wait in each of these lanes, counted up to a limit."""
         ...

@@ -129,6 +129,21 @@ async def test_everything_that_waits_is_found_in_however_many_lanes(store: Store
     assert await store.lanes(after=needs[-1]) == []
 
 
+async def test_what_queued_jobs_need_is_known_while_they_are_held(store: Store) -> None:
+    held = await needing(store, "held", delay_s=3600.0)
+    await needing(store, "gpu", "zone=eu")
+    running = await needing(store, "ran")
+    await store.register(replace(node("ran"), labels=("ran",)))
+    await store.claim([running], node_id="ran", at=later(1))
+
+    assert await store.lanes() == ["gpu,zone=eu"]
+    assert await store.queued_needs([], limit=9) == {"gpu,zone=eu", "held"}
+    assert await store.queued_needs(["held", "other"], limit=1) == {"gpu,zone=eu", "held"}
+    assert await store.queued_needs(["other"], limit=1) == {"gpu,zone=eu"}
+    await abort(store, held)
+    assert await store.queued_needs([], limit=9) == {"gpu,zone=eu"}
+
+
 async def test_what_waits_is_found_by_its_lane(store: Store) -> None:
     """So jobs that no node takes, however many, are in nobody's way."""
     plain = await needing(store)

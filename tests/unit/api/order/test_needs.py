@@ -111,6 +111,28 @@ async def test_there_is_room_for_so_many_different_needs(api: Api) -> None:
     assert (await api.post({**JOB, "needs": ["l1"]})).status == 202
 
 
+async def test_held_jobs_and_re_runs_count_too(api: Api) -> None:
+    """Else somebody would make lanes without end, and each is asked for each job that begins."""
+    labels = [f"l{number}" for number in range(LANES_MAX)]
+    await api.store.register(node(labels=labels))
+    job = (await api.post({**JOB, "needs": ["l0"]})).json
+    await api.delete(f"/u1/{job['id']}")
+    for label in labels[1:]:
+        assert (await api.post({**JOB, "needs": [label], "delay_s": 60})).status == 202
+    assert (await api.post({**JOB, "needs": ["l0", "l1"], "delay_s": 60})).status == 202
+
+    refused = [
+        await api.post({**JOB, "needs": ["l0"], "delay_s": 60}),
+        await api.ask("POST", f"/u1/{job['id']}/rerun"),
+        await api.ask("POST", f"/u1/{job['id']}/rerun", json={"needs": ["l0", "l2"]}),
+    ]
+    assert {f"{LANES_MAX} different needs" in each.flaws["/needs"] for each in refused} == {True}
+    many = {"uid": "u1", "status": ["aborted"], "limit": 9}
+    assert (await api.ask("POST", "/-/reruns", json=many)).status == 400
+    again = await api.ask("POST", f"/u1/{job['id']}/rerun", json={"needs": ["l1"]})
+    assert again.status == 202
+
+
 async def test_a_re_run_needs_the_same(api: Api) -> None:
     """Unless it says something else, which must be there."""
     await api.store.register(node(labels=["gpu", "zone=eu"]))
