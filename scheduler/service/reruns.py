@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.errors import Conflict, Flaw, Invalid, StoreUnavailable
-from scheduler.core.job import Job, JobRequest, Rerun
+from scheduler.core.job import Job, Rerun
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.rerun import ManyReruns, Reran, RerunFilter, Rerunnable, again, within
@@ -95,7 +96,15 @@ class Reruns:
         if wanted.hook is None and changes.get("hook_retries"):
             detail = "got true: there is no hook to call; allowed: only together with hook"
             raise Invalid(detail, (Flaw("/hook_retries", detail),))
-        await self._require_room([wanted])
+        is_repeated = partial(
+            self._quotas.is_repeated,
+            by,
+            [wanted],
+            idempotency_key=request.key,
+            fingerprint=request.fingerprint,
+        )
+        if await self._places.without_room([wanted]) and not await is_repeated():
+            raise _no_room()
         audit = recorded_reruns(by, Action.RERUN, at=self._clock.now(), uid=uid, target=job_id)
         submitted = await self._quotas.submit(
             by,
@@ -147,16 +156,6 @@ class Reruns:
         jobs = [Reran(each.id, each.uid, None) for each in found[:limit]]
         return ManyReruns(jobs, more=len(found) > limit, created=False)
 
-    async def _require_room(self, wanted: Sequence[JobRequest]) -> None:
-        """Go on only if there is room for what jobs need.
-
-        Raises:
-            Invalid: there is none.
-            StoreUnavailable: that is unknown.
-        """
-        if await self._places.without_room(wanted):
-            raise Invalid(NO_ROOM, (Flaw("/needs", NO_ROOM),))
-
     def _allowed(self, by: Principal, which: RerunFilter) -> RerunFilter:
         """The filter with the user, where somebody acts for one, and with handlers that there are.
 
@@ -198,7 +197,8 @@ class Reruns:
             return None
         now = self._clock.now()
         wanted = [again(job, Rerun(job.id, once=True, request=key)) for job in jobs]
-        await self._require_room(wanted)
+        if await self._places.without_room(wanted):
+            raise _no_room()
         try:
             inserted, _ = await self._quotas.submit(
                 by,
@@ -212,6 +212,10 @@ class Reruns:
         if not inserted.created:
             return None
         return [Reran(job.rerun_of or "", job.uid, job.id) for job in inserted.jobs]
+
+
+def _no_room() -> Invalid:
+    return Invalid(NO_ROOM, (Flaw("/needs", NO_ROOM),))
 
 
 def _recorded(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -17,9 +17,18 @@ LABELS_LISTED_MAX: Final = 50
 
 
 async def require_places(
-    request: web.Request, submissions: Sequence[JobRequest], *, several: bool
+    request: web.Request,
+    submissions: Sequence[JobRequest],
+    *,
+    several: bool,
+    is_repeated: Callable[[], Awaitable[bool]],
 ) -> None:
     """Go on only if there are the labels that jobs ask for; most ask for none.
+
+    Or if all of them are stored already: the node that had the labels may have gone since.
+
+    Args:
+        is_repeated: whether they are; asked only where something is wrong with them.
 
     Raises:
         Invalid: there is no such label, or there are too many different needs.
@@ -35,7 +44,7 @@ async def require_places(
         flaws += _unknown(each.order.needs, known, pointer)
         if number in refused:
             flaws.append(Flaw(pointer, NO_ROOM))
-    if flaws:
+    if flaws and not await is_repeated():
         raise refusal(flaws)
 
 

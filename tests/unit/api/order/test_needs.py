@@ -47,6 +47,19 @@ async def test_a_label_that_nobody_has_is_refused_with_those_that_are_there(
     assert needs[-1] in answer.flaws["/needs"]
 
 
+async def test_a_repetition_is_answered_when_the_node_with_the_label_has_gone(api: Api) -> None:
+    """The answer was lost as that node was stopped: the job is stored, and was not refused."""
+    await api.store.register(node(labels=["gpu"]))
+    body, key = {**JOB, "needs": ["gpu"]}, {"Idempotency-Key": "k1"}
+    first = await api.post(body, **key)
+    await api.store.bury("a1")
+
+    again = await api.post(body, **key)
+    assert (first.status, again.status, again.json["id"]) == (202, 200, first.json["id"])
+    assert (await api.post({**body, "data": 1}, **key)).status == 409
+    assert (await api.post(body, **{"Idempotency-Key": "k2"})).status == 400
+
+
 async def test_without_any_labels_the_answer_says_where_they_come_from(api: Api) -> None:
     answer = await api.post([JOB, {**JOB, "needs": ["gpu"]}])
 
