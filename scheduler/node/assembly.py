@@ -154,7 +154,7 @@ async def assemble(
         lease=lease,
         local_jobs=local_jobs,
         workers=workers,
-        unkillable=settlements.unkillable,
+        settlements=settlements,
         background_tasks={
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
