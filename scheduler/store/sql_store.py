@@ -449,12 +449,18 @@ class SqlStore:
         return {(row["id"], row["token"]): Status(row["status"]) for row in ended}
 
     async def settle_cleanup(
-        self, job_id: str, *, token: int, cleanup: Cleanup, tries: CleanupTries | None = None
+        self,
+        job_id: str,
+        *,
+        token: int,
+        cleanup: Cleanup,
+        tries: CleanupTries | None = None,
+        unknown: bool = False,
     ) -> bool:
         """See `Store`."""
         state, due_at, ended, allowed, error = arguments.cleanup(cleanup, tries)
         settled = await self._fetch(
-            "settle_cleanup", job_id, token, state, due_at, ended, allowed, error
+            "settle_cleanup", job_id, token, state, due_at, ended, allowed, error, int(unknown)
         )
         self._note_awaited(settled)
         return bool(settled)

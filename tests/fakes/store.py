@@ -398,6 +398,7 @@ class MemoryStore:
         unwanted = end.status is Status.QUEUED and row.job.abort is not None
         if unwanted or end.status is Status.ABORTED:
             row.finish_abort(at=end.at, death=end.death or NOTHING_RAN)
+            row.unknown_since = None
         elif end.status is Status.QUEUED:
             self._queue_again(row, end)
         else:
@@ -423,13 +424,20 @@ class MemoryStore:
         return row if holds else None
 
     async def settle_cleanup(
-        self, job_id: str, *, token: int, cleanup: Cleanup, tries: CleanupTries | None = None
+        self,
+        job_id: str,
+        *,
+        token: int,
+        cleanup: Cleanup,
+        tries: CleanupTries | None = None,
+        unknown: bool = False,
     ) -> bool:
         self._answer()
         row = self.rows.get(job_id)
         if row is None or row.job.token != token or not row.cleaning or row.job.owner is None:
             return False
         row.set_cleanup(cleanup, tries)
+        row.unknown_since = (row.unknown_since or self.now()) if unknown else None
         self._note_ends()
         return True
 

@@ -299,13 +299,20 @@ class Store(Protocol):
         ...
 
     async def settle_cleanup(
-        self, job_id: str, *, token: int, cleanup: Cleanup, tries: CleanupTries | None = None
+        self,
+        job_id: str,
+        *,
+        token: int,
+        cleanup: Cleanup,
+        tries: CleanupTries | None = None,
+        unknown: bool = False,
     ) -> bool:
         """End a try of a clean-up: `done` and `failed` are final, `pending` gives it back.
 
         Without `tries`, those that are stored stay. Where `tries` has a time for the next one, the
-        clean-up waits for no worker until `resume_cleanups` finds that it is due. False, and no
-        effect, where the token does not hold or the clean-up is not pending.
+        clean-up waits for no worker until `resume_cleanups` finds that it is due. Where its handler
+        is `unknown` to all nodes, its next claims say since when. False, and no effect, where the
+        token does not hold or the clean-up is not pending.
         """
         ...
 
