@@ -3,7 +3,8 @@
     pending ──┬── returned ──────────────────────────▶ done
      ▲  ▲     ├── failed, and no try is left ────────▶ failed
      │  └─────┼── failed: again, after a longer while
-     └────────┴── cut short by a drain or a lost lease: again, and no try is used up
+     └────────┴── cut short by a drain or a lost lease, or for a while unknown to all nodes: again,
+                  and no try is used up
 
 A try fails where `on_abort` raises, where its process crashes, and where it reaches its limit.
 """
@@ -66,6 +67,17 @@ def after_try(
         return CleanupEnd(Cleanup.FAILED, tries)
     pause = timedelta(seconds=pause_s(tries.ended, random=random))
     return CleanupEnd(Cleanup.PENDING, replace(tries, next_at=at + pause))
+
+
+def after_unknown(
+    claim: Claim, error: Failure | None, *, at: datetime, look_s: float, tries_max: int
+) -> CleanupEnd:
+    """What follows where no node knows its handler: a later look, and no try is used up."""
+    next_at = at + timedelta(seconds=look_s)
+    tries = CleanupTries(
+        ended=claim.cleanup_tries, allowed=tries_max, next_at=next_at, error=_short(error)
+    )
+    return CleanupEnd(Cleanup.PENDING, tries)
 
 
 def cut_short(outcome: Outcome) -> bool:

@@ -154,7 +154,7 @@ async def assemble(
         lease=lease,
         local_jobs=local_jobs,
         workers=workers,
-        unkillable=settlements.unkillable,
+        settlements=settlements,
         background_tasks={
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
@@ -419,14 +419,21 @@ def _api(
         clock=basis.clock,
         job_events=basis.job_events,
     )
+    places = PlaceService(store=basis.store, clock=basis.clock, tasks=basis.slots.tasks)
     app = build_app(
         service=service,
         quotas=quotas,
-        reruns=Reruns(quotas=quotas, store=basis.store, clock=basis.clock, tasks=basis.slots.tasks),
+        reruns=Reruns(
+            quotas=quotas,
+            places=places,
+            store=basis.store,
+            clock=basis.clock,
+            tasks=basis.slots.tasks,
+        ),
         lookup=Lookup(basis.store),
         statistics=statistics,
         pauses=pauses,
-        places=PlaceService(store=basis.store, clock=basis.clock, tasks=basis.slots.tasks),
+        places=places,
         schedules=schedules,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,

@@ -90,7 +90,7 @@ async def serve(config: Config, triggers: Triggers) -> bool:
                 task.cancel()
         # Else the lease expires: until then no other node begins the jobs, so the warden has time
         # to end them here, and survivors of SIGKILL have as long to die.
-        if ended_in_time and not node.unkillable:
+        if ended_in_time and not node.settlements.unkillable:
             await node.lease.end()
     return ended_in_time
 

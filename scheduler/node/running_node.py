@@ -14,11 +14,12 @@ from typing import Final
 from scheduler.api.dashboard import DASHBOARD
 from scheduler.basics.counted import counted
 from scheduler.basics.urls import redacted
+from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import StopReason
 from scheduler.node.config.loading import Config
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
-from scheduler.worker.settlements.unkillable import UnkillableProcesses
+from scheduler.worker.settlements import Settlements
 from scheduler.worker.workers import Workers
 
 COLLECT_EVERY: Final = 20_000
@@ -41,7 +42,7 @@ class RunningNode:
     lease: Lease
     local_jobs: LocalJobs
     workers: Workers
-    unkillable: UnkillableProcesses
+    settlements: Settlements
     background_tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
     """By name; they run for as long as the node does."""
     draining: asyncio.Event
@@ -50,13 +51,17 @@ class RunningNode:
         """Let the workers work until a signal, then drain them; whether they ended in time."""
         _heed_signals(self.draining)
         try:
-            async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as group:
-                group.create_task(self.workers.run(), name="workers")
-                gc.set_threshold(COLLECT_EVERY)
-                gc.freeze()  # these objects stay: no collection has to look through them again
-                say(self._ready_line())
-                await self.draining.wait()
-                self._drain(patience)
+            async with asyncio.timeout(None) as patience:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self.workers.run(), name="workers")
+                    gc.set_threshold(COLLECT_EVERY)
+                    gc.freeze()  # these objects stay: no collection has to look through them again
+                    say(self._ready_line())
+                    await self.draining.wait()
+                    self._drain(patience)
+                with suppress(StoreUnavailable):
+                    # Else they count as jobs whose node died.
+                    await self.settlements.lost_claims.give_back()
         except TimeoutError:
             say("some jobs did not end in time; they are recovered when a node starts")
             return False

@@ -25,9 +25,9 @@ import structlog
 
 from scheduler.core.change import GAP, changed
 from scheduler.core.errors import StoreUnavailable, Unavailable
-from scheduler.core.job import Job, Node
-from scheduler.core.places.labels import ANYWHERE
-from scheduler.core.policy import waiting_cleanup
+from scheduler.core.job import Job, Node, WaitingJob
+from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX
+from scheduler.core.policy import stall_s, waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Released, Store
@@ -47,7 +47,7 @@ LOST_IDS_LOOK_S: Final = 2.0
 LOOK_AFTER_USERS_MAX: Final = 100
 """How many users are looked after at a time: the oldest waiting id of each is looked for."""
 LOOK_AFTER_MAX: Final = 100
-"""How many more of a user are looked for whose oldest is missing."""
+"""How many more of a user are looked for whose oldest is missing; and how many clean-ups."""
 ENQUEUE_MAX: Final = 1000
 """How many ids are enqueued at a time when all waiting ids have to be."""
 DELETE_MAX: Final = 500
@@ -106,6 +106,8 @@ class Sweeper:
         self._retention = retention
         self._reserve = reserve
         self._beats: dict[str, tuple[int, float]] = {}
+        self._own_beat: tuple[int | None, float] = None, 0.0
+        """That of this node, and since when it is that."""
         self._namesakes: frozenset[str] = frozenset()
         """The nodes of the same name that were warned of."""
         self._present: frozenset[str] = frozenset()
@@ -116,6 +118,10 @@ class Sweeper:
         self._look_at = 0.0
         self._looked_after: dict[str, str] = {}
         """The last user of each lane whose ids were looked for; none after the last one of all."""
+        self._looked_after_cleanup: WaitingJob | None = None
+        """The last clean-up that was looked for; none after the last one of all."""
+        self._looked_after_lane = ANYWHERE
+        """The last lane that was looked after; none after the last one of all."""
         self._delete_at = 0.0
         self._delete_audit_at = 0.0
 
@@ -213,9 +219,25 @@ class Sweeper:
 
     async def _restore_lost_ids(self) -> None:
         """Enqueue waiting ids that are missing in the queue, of some users after the other."""
-        for lane in (ANYWHERE, *await self._store.lanes()):
+        await self._restore_lost_cleanups()
+        lanes = await self._store.lanes(after=self._looked_after_lane)
+        for lane in (ANYWHERE, *lanes):
             await self._restore_lost_ids_of(lane)
+        self._looked_after_lane = lanes[-1] if len(lanes) >= LANES_SEEN_MAX else ANYWHERE
         self._look_at = self._clock.monotonic() + LOST_IDS_LOOK_S
+
+    async def _restore_lost_cleanups(self) -> None:
+        """Enqueue clean-ups that are missing, or not ahead of all, as all are after a flush.
+
+        Apart, because the next job of a user is mostly another one.
+        """
+        waiting = await self._store.pauses.cleanups(
+            after=self._looked_after_cleanup, limit=LOOK_AFTER_MAX
+        )
+        self._looked_after_cleanup = waiting[-1] if len(waiting) >= LOOK_AFTER_MAX else None
+        cleanups = [waiting_cleanup(each.id, each.lane) for each in waiting]
+        if missing := await self._queue.missing(cleanups):
+            await self._queue.enqueue(missing, ahead=True)
 
     async def _restore_lost_ids_of(self, lane: str) -> None:
         users_max, after = LOOK_AFTER_USERS_MAX, self._looked_after.pop(lane, "")
@@ -239,8 +261,20 @@ class Sweeper:
             raise
         took_s = self._clock.monotonic() - asked  # seconds, where a lock or a disk held it up
         self._reserve.note(nodes)
+        if not self._takes_renewals(nodes):
+            self._beats.clear()  # as above
         self._beats = {id_: (beat, at + took_s) for id_, (beat, at) in self._beats.items()}
         return nodes
+
+    def _takes_renewals(self, nodes: Iterable[Node]) -> bool:
+        """Whether the store takes renewals, as far as those of this node show.
+
+        It may answer and take no writes: a PostgreSQL that was told to, or is no primary yet.
+        """
+        own = next((node.beat for node in nodes if node.id == self._node_id), None)
+        if own is None or own != self._own_beat[0]:
+            self._own_beat = own, self._clock.monotonic()
+        return self._clock.monotonic() - self._own_beat[1] < stall_s(self._lease_s)
 
     def _warn_of_namesakes(self, nodes: Iterable[Node]) -> None:
         """Warn once of each other node with this node's name: nobody could tell them apart.

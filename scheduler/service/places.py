@@ -15,12 +15,13 @@ from dataclasses import replace
 from typing import Final
 
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.job import NO_NODE, HoldReason, Job, Node, Status
-from scheduler.core.places.labels import Place
+from scheduler.core.job import NO_NODE, HoldReason, Job, JobRequest, Node, Status
+from scheduler.core.places.labels import ANYWHERE, LANES_MAX, Place, lane_of, needs
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.tasks import Tasks
 
+NO_ROOM: Final = f"there are queued jobs with {LANES_MAX} different needs, and none with these"
 LOOK_S: Final = 1.0
 """For how long the answer of a look is used."""
 
@@ -46,13 +47,30 @@ class PlaceService:
         of_handlers = (label for options in self._tasks.values() for label in options.needs)
         return {*of_nodes, *of_handlers}
 
-    async def lanes(self) -> Collection[str]:
-        """The lanes in which jobs wait.
+    async def without_room(self, wanted: Sequence[JobRequest]) -> Collection[int]:
+        """The numbers of those of some jobs whose needs would be too many different ones.
+
+        Each is a lane that nodes and the queue ask, be it that a job is held now. Roughly: what
+        others submit at the same moment is not counted.
 
         Raises:
-            StoreUnavailable: they are unknown.
+            StoreUnavailable: it is unknown what there is.
         """
-        return await self._store.lanes()
+        lanes = [self._lane(each) for each in wanted]
+        if not any(lanes):
+            return ()
+        there = {*await self._store.queued_needs({*lanes} - {ANYWHERE}, limit=LANES_MAX)}
+        refused = []
+        for number, lane in enumerate(lanes):
+            if lane and lane not in there and len(there) >= LANES_MAX:
+                refused.append(number)
+            elif lane:
+                there.add(lane)
+        return refused
+
+    def _lane(self, job: JobRequest) -> str:
+        options = self._tasks.get(job.task)
+        return lane_of(needs(job.order.needs, () if options is None else options.needs))
 
     async def explained(self, jobs: Sequence[Job]) -> Sequence[Job]:
         """The jobs, with the reason where some wait since no live node can take them."""

@@ -140,6 +140,27 @@ class QuotaService:
                     inserted = await submit(quotas=queue_limits(quotas))
         return Submitted(inserted, self._standings(submissions, quotas, inserted))
 
+    async def is_repeated(
+        self,
+        by: Principal,
+        submissions: Sequence[JobRequest],
+        *,
+        idempotency_key: str | None,
+        fingerprint: str | None,
+    ) -> bool:
+        """Whether `submit` answers what it did before, whatever else is to be said of the jobs.
+
+        Raises:
+            Forbidden: somebody may not submit for one of the users.
+            Conflict: the key was used before, with another fingerprint.
+        """
+        if idempotency_key is None:
+            return False
+        before = await self._service.submitted_before(
+            by, submissions, idempotency_key=idempotency_key, fingerprint=fingerprint
+        )
+        return before is not None
+
     def _fitting(self, submissions: Sequence[JobRequest]) -> Mapping[str, Quota]:
         """The quotas that fit the users of these jobs."""
         if not self._quotas:

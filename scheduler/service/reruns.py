@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from scheduler.core.access.audit import Action, AuditRecord
@@ -23,6 +24,7 @@ from scheduler.core.rerun import ManyReruns, Reran, RerunFilter, Rerunnable, aga
 from scheduler.core.tasks import Tasks
 from scheduler.service.access.audit import recorded_reruns
 from scheduler.service.access.rights import no_such_job, require_job, require_uid_or_all
+from scheduler.service.places import NO_ROOM, PlaceService
 from scheduler.service.quotas import QuotaService, Submitted
 
 TRIES: Final = 10
@@ -51,8 +53,17 @@ class Request(NamedTuple):
 class Reruns:
     """Runs jobs again."""
 
-    def __init__(self, *, quotas: QuotaService, store: Store, clock: Clock, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        *,
+        quotas: QuotaService,
+        places: PlaceService,
+        store: Store,
+        clock: Clock,
+        tasks: Tasks,
+    ) -> None:
         self._quotas = quotas
+        self._places = places
         self._store = store
         self._clock = clock
         self._tasks = tasks
@@ -70,7 +81,8 @@ class Reruns:
 
         Raises:
             NotFound: no such job, or another user's.
-            Invalid: its handler is not there any more, or a hook that neither has is to be called.
+            Invalid: its handler is not there any more, a hook that neither has is to be called, or
+                jobs need too many different things.
             Others as `Service.submit`.
         """
         require_job(by, Right.CHANGE, uid, job_id)
@@ -84,6 +96,15 @@ class Reruns:
         if wanted.hook is None and changes.get("hook_retries"):
             detail = "got true: there is no hook to call; allowed: only together with hook"
             raise Invalid(detail, (Flaw("/hook_retries", detail),))
+        is_repeated = partial(
+            self._quotas.is_repeated,
+            by,
+            [wanted],
+            idempotency_key=request.key,
+            fingerprint=request.fingerprint,
+        )
+        if await self._places.without_room([wanted]) and not await is_repeated():
+            raise _no_room()
         audit = recorded_reruns(by, Action.RERUN, at=self._clock.now(), uid=uid, target=job_id)
         submitted = await self._quotas.submit(
             by,
@@ -105,6 +126,7 @@ class Reruns:
         Raises:
             Forbidden: somebody may not change the jobs of this user, or of all.
             Conflict: the key was used before, with another fingerprint.
+            Invalid: jobs would need too many different things.
             QuotaExceeded: a user would have too many queued jobs; nothing is stored.
             StoreUnavailable: other requests go on taking the jobs of this one.
         """
@@ -174,10 +196,13 @@ class Reruns:
         if not jobs:  # retention has deleted them meanwhile
             return None
         now = self._clock.now()
+        wanted = [again(job, Rerun(job.id, once=True, request=key)) for job in jobs]
+        if await self._places.without_room(wanted):
+            raise _no_room()
         try:
             inserted, _ = await self._quotas.submit(
                 by,
-                [again(job, Rerun(job.id, once=True, request=key)) for job in jobs],
+                wanted,
                 fingerprint=request.fingerprint,
                 traceparent=request.traceparent,
                 audit=_recorded(by, which, len(jobs), at=now),
@@ -187,6 +212,10 @@ class Reruns:
         if not inserted.created:
             return None
         return [Reran(job.rerun_of or "", job.uid, job.id) for job in inserted.jobs]
+
+
+def _no_room() -> Invalid:
+    return Invalid(NO_ROOM, (Flaw("/needs", NO_ROOM),))
 
 
 def _recorded(

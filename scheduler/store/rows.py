@@ -45,6 +45,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.pause import Pause, PauseKind
 from scheduler.core.places.labels import ANYWHERE, needs_of
+from scheduler.core.policy import waiting_cleanup
 from scheduler.core.ports.limiter_store import LimiterJob
 from scheduler.core.ports.schedule_store import Standing
 from scheduler.core.rerun import Reran, Rerunnable
@@ -137,6 +138,12 @@ def aborted_job(row: Row) -> AbortedJob:
 def waiting_job(row: Row) -> WaitingJob:
     """The job in a row of one that waits."""
     return WaitingJob(row["id"], row["uid"], row["turn_at"], row["needs"] or ANYWHERE)
+
+
+def released_job(row: Row) -> WaitingJob:
+    """The job, or the clean-up, in a row of one that waits since its node died."""
+    job = waiting_job(row)
+    return job if row["cleanup"] is None else waiting_cleanup(job.id, job.lane)
 
 
 def let_go(found: Sequence[Row]) -> LetGo:

@@ -33,7 +33,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
-from scheduler.core.places.labels import ANYWHERE, LANES_MAX
+from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX
 from scheduler.core.policy import expired_failure, lost_failure
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
@@ -61,9 +61,6 @@ from scheduler.store.sql_audit import SqlAudit, audited_by, fetch_audited
 BEFORE_ALL_TURNS: Final = -(2**62)
 AFTER_ALL_IDS: Final = "~"
 """Ids are lower-case hexadecimal digits and dashes: this sorts after all of them."""
-
-LANES_SEEN_MAX: Final = 4 * LANES_MAX
-"""More than there are, also where many are made at the same moment."""
 
 BEYOND_ALL_LIMITS: Final = 10**9
 """More than any limit of running jobs: with so many before it, no job that has one is claimed."""
@@ -452,12 +449,18 @@ class SqlStore:
         return {(row["id"], row["token"]): Status(row["status"]) for row in ended}
 
     async def settle_cleanup(
-        self, job_id: str, *, token: int, cleanup: Cleanup, tries: CleanupTries | None = None
+        self,
+        job_id: str,
+        *,
+        token: int,
+        cleanup: Cleanup,
+        tries: CleanupTries | None = None,
+        unknown: bool = False,
     ) -> bool:
         """See `Store`."""
         state, due_at, ended, allowed, error = arguments.cleanup(cleanup, tries)
         settled = await self._fetch(
-            "settle_cleanup", job_id, token, state, due_at, ended, allowed, error
+            "settle_cleanup", job_id, token, state, due_at, ended, allowed, error, int(unknown)
         )
         self._note_awaited(settled)
         return bool(settled)
@@ -664,14 +667,19 @@ class SqlStore:
         )
         self._note_awaited(released)
         return Released(
-            to_enqueue=sorted(rows.waiting_job(row) for row in released if row["waiting"]),
+            to_enqueue=sorted(rows.released_job(row) for row in released if row["waiting"]),
             ended=sorted(row["id"] for row in released if row["ended"]),
             left_undone=tuple(sorted(row["id"] for row in released if row["cleanup"] == "failed")),
         )
 
-    async def lanes(self) -> Sequence[str]:
+    async def lanes(self, *, after: str = ANYWHERE, limit: int = LANES_SEEN_MAX) -> Sequence[str]:
         """See `Store`."""
-        return [row["lane"] for row in await self._fetch("lanes", LANES_SEEN_MAX)]
+        return [row["lane"] for row in await self._fetch("lanes", after, limit)]
+
+    async def queued_needs(self, needs: Collection[str], *, limit: int) -> Collection[str]:
+        """See `Store`."""
+        found = await self._fetch("queued_needs", limit, arguments.keys(needs))
+        return {row["needs"] for row in found}
 
     async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
         """See `Store`."""
@@ -698,11 +706,14 @@ class SqlStore:
 
     async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
         """See `Store`."""
-        for lane in (ANYWHERE, *await self.lanes()):
-            last = WaitingJob("", "", BEFORE_ALL_TURNS, lane)
-            while jobs := await self._waiting(last, page):
-                yield jobs
-                last = jobs[-1]
+        lanes: Sequence[str] = [ANYWHERE]
+        while lanes:
+            for lane in lanes:
+                last = WaitingJob("", "", BEFORE_ALL_TURNS, lane)
+                while jobs := await self._waiting(last, page):
+                    yield jobs
+                    last = jobs[-1]
+            lanes = await self.lanes(after=lanes[-1])
 
     async def _waiting(self, after: WaitingJob, limit: int) -> Sequence[WaitingJob]:
         """The jobs that wait in the lane of one, after it."""

@@ -15,7 +15,7 @@ from typing import Final
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import HoldReason
 from scheduler.core.pause import PauseKind
-from scheduler.core.places.labels import Place
+from scheduler.core.places.labels import ANYWHERE, Place
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.statistics import CountSample
@@ -74,7 +74,9 @@ class Gauges:
         """How many of the jobs that wait no live node takes, by what they need."""
         if not queued:
             return 0
-        lanes = await self._store.lanes()
+        lanes: list[str] = []
+        while more := await self._store.lanes(after=lanes[-1] if lanes else ANYWHERE):
+            lanes += more
         places = [Place(node.labels, node.only) for node in await self._store.nodes()]
         left = [lane for lane in lanes if not any(place.takes_lane(lane) for place in places)]
         if not places or any(place.takes(()) for place in places):

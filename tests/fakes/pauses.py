@@ -119,10 +119,14 @@ class MemoryPauses:
         key = PauseKey(PauseKind.NODE, name)
         return self._pauses[key] if self.lasts(key) else None
 
-    async def cleanups(self, *, limit: int) -> Sequence[WaitingJob]:
+    async def cleanups(
+        self, *, after: WaitingJob | None = None, limit: int
+    ) -> Sequence[WaitingJob]:
         self._answer()
         rows = [row for row in self._rows.values() if row.job.cleanup_waits]
-        return [waiting_job(row.job) for row in sorted(rows, key=_turn)][:limit]
+        jobs = [waiting_job(row.job) for row in sorted(rows, key=_turn)]
+        turn = None if after is None else (after.turn_ms, after.id)
+        return [job for job in jobs if turn is None or (job.turn_ms, job.id) > turn][:limit]
 
     async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[WaitingJob]:
         self._answer()

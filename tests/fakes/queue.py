@@ -153,8 +153,15 @@ class MemoryQueue:
 
     async def missing(self, jobs: Sequence[WaitingJob]) -> Sequence[WaitingJob]:
         self._answer()
-        known = {*self.server.ids}.union(*map(self.server.inflight, [*self.server.lines.inflight]))
-        return [job for job in jobs if job.id not in known]
+        lines = self.server.lines
+        known = {
+            entry.id for entries in (lines.first, *lines.inflight.values()) for entry in entries
+        }
+        return [
+            job
+            for job in jobs
+            if job.id not in known and job.id not in lines.waiting.get((job.uid, job.lane), {})
+        ]
 
     async def forgetful(self) -> bool:
         self._answer()

@@ -249,6 +249,7 @@ def claim_as_it_is(row: Row, now: datetime | None = None) -> Claim:
 
 def release(row: Row, *, losses_max: int, at: datetime) -> bool:
     """Take a job back from a node that is gone; true if it became final."""
+    row.unknown_since = None
     if row.job.status is Status.RUNNING and row.job.abort is not None:
         row.finish_abort(at=at, death=NOTHING_RAN)
         return True

@@ -43,8 +43,8 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
-from scheduler.core.places.labels import ANYWHERE, Place, lane_of
-from scheduler.core.policy import expired_failure, waiting_job
+from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX, Place, lane_of
+from scheduler.core.policy import expired_failure, waiting_cleanup, waiting_job
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
@@ -398,6 +398,7 @@ class MemoryStore:
         unwanted = end.status is Status.QUEUED and row.job.abort is not None
         if unwanted or end.status is Status.ABORTED:
             row.finish_abort(at=end.at, death=end.death or NOTHING_RAN)
+            row.unknown_since = None
         elif end.status is Status.QUEUED:
             self._queue_again(row, end)
         else:
@@ -423,13 +424,20 @@ class MemoryStore:
         return row if holds else None
 
     async def settle_cleanup(
-        self, job_id: str, *, token: int, cleanup: Cleanup, tries: CleanupTries | None = None
+        self,
+        job_id: str,
+        *,
+        token: int,
+        cleanup: Cleanup,
+        tries: CleanupTries | None = None,
+        unknown: bool = False,
     ) -> bool:
         self._answer()
         row = self.rows.get(job_id)
         if row is None or row.job.token != token or not row.cleaning or row.job.owner is None:
             return False
         row.set_cleanup(cleanup, tries)
+        row.unknown_since = (row.unknown_since or self.now()) if unknown else None
         self._note_ends()
         return True
 
@@ -719,14 +727,25 @@ class MemoryStore:
         ended = [row.job.id for row in orphans if release(row, losses_max=losses_max, at=at)]
         self._note_ends()
         return Released(
-            sorted(waiting_job(row.job) for row in orphans if row.waits),
+            sorted(
+                waiting_cleanup(row.job.id, lane_of(row.job.needs))
+                if row.job.cleanup_waits
+                else waiting_job(row.job)
+                for row in orphans
+                if row.waits
+            ),
             sorted(ended),
             tuple(sorted(row.job.id for row in orphans if row.left_undone)),
         )
 
-    async def lanes(self) -> Sequence[str]:
+    async def lanes(self, *, after: str = ANYWHERE, limit: int = LANES_SEEN_MAX) -> Sequence[str]:
         self._answer()
-        return sorted({job.lane for job in self._waiting()} - {ANYWHERE})
+        return sorted({job.lane for job in self._waiting() if job.lane > after})[:limit]
+
+    async def queued_needs(self, needs: Collection[str], *, limit: int) -> Collection[str]:
+        self._answer()
+        found = {lane_of(job.needs) for job in self._jobs(None, [Status.QUEUED], None)} - {ANYWHERE}
+        return {*sorted(found)[:limit], *found.intersection(needs)}
 
     async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
         self._answer()
@@ -755,7 +774,7 @@ class MemoryStore:
 
     async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
         self._answer()
-        for lane in (ANYWHERE, *await self.lanes()):
+        for lane in sorted({ANYWHERE, *(job.lane for job in self._waiting())}):
             last = ("", 0, "")
             while jobs := self._after(last, lane)[:page]:
                 yield jobs

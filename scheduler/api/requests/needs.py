@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from aiohttp import web
 
 from scheduler.api.requests.checking import choice, refusal, shown
-from scheduler.api.state import PLACES, SERVICE
+from scheduler.api.state import PLACES
 from scheduler.core.errors import Flaw
 from scheduler.core.job import JobRequest
-from scheduler.core.places.labels import LANES_MAX, lane_of, needs
+from scheduler.service.places import NO_ROOM
 
 LABELS_LISTED_MAX: Final = 50
 
 
 async def require_places(
-    request: web.Request, submissions: Sequence[JobRequest], *, several: bool
+    request: web.Request,
+    submissions: Sequence[JobRequest],
+    *,
+    several: bool,
+    is_repeated: Callable[[], Awaitable[bool]],
 ) -> None:
     """Go on only if there are the labels that jobs ask for; most ask for none.
+
+    Or if all of them are stored already: the node that had the labels may have gone since.
+
+    Args:
+        is_repeated: whether they are; asked only where something is wrong with them.
 
     Raises:
         Invalid: there is no such label, or there are too many different needs.
@@ -27,21 +36,15 @@ async def require_places(
     """
     if not any(each.order.needs for each in submissions):
         return
-    places, tasks = request.app[PLACES], request.app[SERVICE].tasks
-    known, lanes = await places.labels(), {*await places.lanes()}
+    places = request.app[PLACES]
+    known, refused = await places.labels(), await places.without_room(submissions)
     flaws = []
     for number, each in enumerate(submissions):
         pointer = f"/{number}/needs" if several else "/needs"
         flaws += _unknown(each.order.needs, known, pointer)
-        options = tasks.get(each.task)
-        lane = lane_of(needs(each.order.needs, () if options is None else options.needs))
-        if lane and lane not in lanes and len(lanes) >= LANES_MAX:
-            detail = (
-                f"there are jobs with {LANES_MAX} different needs that wait, and none with these"
-            )
-            flaws.append(Flaw(pointer, detail))
-        lanes.add(lane)
-    if flaws:
+        if number in refused:
+            flaws.append(Flaw(pointer, NO_ROOM))
+    if flaws and not await is_repeated():
         raise refusal(flaws)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
@@ -55,7 +55,16 @@ async def submit(request: web.Request) -> web.Response:
     query(request, Query)
     key = idempotency_key(request)
     intake = await read_jobs(request, digested=key is not None)
-    await require_places(request, intake.submissions, several=intake.several)
+    is_repeated = partial(
+        request.app[QUOTAS].is_repeated,
+        request[PRINCIPAL],
+        intake.submissions,
+        idempotency_key=key,
+        fingerprint=intake.fingerprint,
+    )
+    await require_places(
+        request, intake.submissions, several=intake.several, is_repeated=is_repeated
+    )
     try:
         inserted, standings = await request.app[QUOTAS].submit(
             request[PRINCIPAL],

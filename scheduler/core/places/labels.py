@@ -23,6 +23,8 @@ NEEDS_MAX: Final = 8
 """Of a job: so the name of a lane is short."""
 LANES_MAX: Final = 64
 """How many lanes may have waiting jobs: a node asks each one that it takes."""
+LANES_SEEN_MAX: Final = 4 * LANES_MAX
+"""How many are looked at at a time: jobs that were held, and re-runs, may make more than these."""
 ANYWHERE: Final = ""
 """The lane of jobs that need no label."""
 

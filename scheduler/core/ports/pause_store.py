@@ -64,8 +64,13 @@ class PauseStore(Protocol):
         """The pause of a node, if one lasts."""
         ...
 
-    async def cleanups(self, *, limit: int) -> Sequence[WaitingJob]:
-        """Clean-ups that wait for a worker: what a paused node may claim."""
+    async def cleanups(
+        self, *, after: WaitingJob | None = None, limit: int
+    ) -> Sequence[WaitingJob]:
+        """Clean-ups that wait for a worker, in their turn: what a paused node may claim.
+
+        Those up to `after` are left out: with the last of one answer the next one goes on.
+        """
         ...
 
     async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[WaitingJob]:

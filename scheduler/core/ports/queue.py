@@ -127,7 +127,8 @@ class Queue(Protocol):
         """Those of the jobs whose ids neither wait in the queue nor are in flight on any node.
 
         Of what came ahead or back, and of what nodes have in flight, a bounded number is looked at:
-        an id behind so many others is reported missing, too.
+        an id behind so many others is reported missing, too. So is that of a clean-up, which counts
+        for no user, where it is not among those that came ahead.
         """
         ...
 

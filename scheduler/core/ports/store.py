@@ -26,7 +26,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
-from scheduler.core.places.labels import ANYWHERE
+from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX
 from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.dependency_store import DependencyStore
 from scheduler.core.ports.limiter_store import LimiterStore
@@ -299,13 +299,20 @@ class Store(Protocol):
         ...
 
     async def settle_cleanup(
-        self, job_id: str, *, token: int, cleanup: Cleanup, tries: CleanupTries | None = None
+        self,
+        job_id: str,
+        *,
+        token: int,
+        cleanup: Cleanup,
+        tries: CleanupTries | None = None,
+        unknown: bool = False,
     ) -> bool:
         """End a try of a clean-up: `done` and `failed` are final, `pending` gives it back.
 
         Without `tries`, those that are stored stay. Where `tries` has a time for the next one, the
-        clean-up waits for no worker until `resume_cleanups` finds that it is due. False, and no
-        effect, where the token does not hold or the clean-up is not pending.
+        clean-up waits for no worker until `resume_cleanups` finds that it is due. Where its handler
+        is `unknown` to all nodes, its next claims say since when. False, and no effect, where the
+        token does not hold or the clean-up is not pending.
         """
         ...
 
@@ -524,8 +531,18 @@ class Store(Protocol):
         """
         ...
 
-    async def lanes(self) -> Sequence[str]:
-        """The lanes in which jobs wait that need labels; see `places.labels`."""
+    async def lanes(self, *, after: str = ANYWHERE, limit: int = LANES_SEEN_MAX) -> Sequence[str]:
+        """The lanes in which jobs wait that need labels, `limit` at most; see `places.labels`.
+
+        Lanes up to `after` are left out: with the last lane of one answer the next one goes on.
+        """
+        ...
+
+    async def queued_needs(self, needs: Collection[str], *, limit: int) -> Collection[str]:
+        """The lanes that queued jobs have, or will have once nothing holds them.
+
+        `limit` of all, and those of the given ones that there are.
+        """
         ...
 
     async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:

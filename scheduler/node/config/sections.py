@@ -325,7 +325,7 @@ class HandlersSection(Section):
     files_dir: Folder = "files"
     """the shipped handlers read and write only below it"""
     unknown_wait_s: float = Field(300.0, ge=0, le=2_592_000)
-    """how long a job waits whose handler no live node has; 0 = it ends at once"""
+    """how long a job, or a clean-up, waits whose handler no live node has; 0 = it ends at once"""
 
 
 class LimitsSection(Section):

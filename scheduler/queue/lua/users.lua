@@ -17,7 +17,7 @@
 local complete, first, users, loads, shares, turns, capped, wake, lines = unpack(KEYS, 1, 9)
 local lanes, places, lane_keys = unpack(KEYS, 10, 12)
 local OWN = 12
-local ANYWHERE, LANES_MAX = '', 1000
+local ANYWHERE, LANES_MAX = '', 128
 -- A score is an integer below 2^53, which a double holds. A level that is greater counts as the
 -- greatest. A newcomer comes before all who started in the last 2^16 turns, after other newcomers.
 local TURN_MAX, LEVEL_MAX, STEP, NEWCOMER = 2 ^ 43, 2 ^ 10 - 1, 2 ^ 14, 2 ^ 30
@@ -60,7 +60,8 @@ local function enter_line(name)
     return uid
 end
 
--- The lanes in which something waits.
+-- The lanes in which something waits: all of them where there are no more than may be, and else others
+-- each time, because a script that asked a thousand would keep all nodes waiting.
 local function lanes_there()
     local found = {}
     if not exists(lanes) then return found end

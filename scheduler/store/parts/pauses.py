@@ -28,6 +28,8 @@ from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.sql_audit import audited, fetch_audited
 
+BEFORE_ALL_TURNS: Final = -(2**62)
+
 TABLE: Final = "pauses"
 TRIES: Final = 3
 """Of a pause that others end, and put, at the same time."""
@@ -81,9 +83,12 @@ class SqlPauses:
         found = await self._fetch("pause", PauseKind.NODE, name)
         return rows.pause(found[0]) if found else None
 
-    async def cleanups(self, *, limit: int) -> Sequence[WaitingJob]:
+    async def cleanups(
+        self, *, after: WaitingJob | None = None, limit: int
+    ) -> Sequence[WaitingJob]:
         """See `PauseStore`."""
-        return _jobs(await self._fetch("cleanups_waiting", limit))
+        turn_ms, job_id = (BEFORE_ALL_TURNS, "") if after is None else (after.turn_ms, after.id)
+        return _jobs(await self._fetch("cleanups_waiting", turn_ms, job_id, limit))
 
     async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[WaitingJob]:
         """See `PauseStore`."""

@@ -32,6 +32,7 @@ UPDATE jobs
        finished_at = CASE WHEN jobs.status = 'aborted' THEN jobs.finished_at
                           WHEN jobs.abort_requested_at IS NOT NULL OR jobs.losses + 1 >= $1
                           THEN CAST($2 AS bigint) END,
+       unknown_since = NULL, -- the node may have known its handler
        abort_processes = CASE WHEN jobs.abort_requested_at IS NOT NULL
                               THEN coalesce(jobs.abort_processes, 0) END,
        abort_survivors = CASE WHEN jobs.abort_requested_at IS NOT NULL THEN 0 END,

@@ -25,6 +25,7 @@ WITH batch AS (
 UPDATE jobs
    SET status = held.status,
        owner = NULL,
+       unknown_since = NULL,
        losses = CASE held.status WHEN 'aborted' THEN 0 ELSE jobs.losses END,
        finished_at = held.at,
        result = held.result,

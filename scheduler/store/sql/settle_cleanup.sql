@@ -6,9 +6,11 @@
 -- $5 tries (NULL: they stay as they are)
 -- $6 tries_max
 -- $7 error (JSON)
+-- $8 unknown (1: no node knew its handler)
 UPDATE jobs
    SET cleanup = $3,
        owner = NULL,
+       unknown_since = CASE WHEN CAST($8 AS integer) = 1 THEN coalesce(unknown_since, now_ms()) END,
        cleanup_due_at = CAST($4 AS bigint),
        cleanup_tries = coalesce(CAST($5 AS integer), cleanup_tries),
        cleanup_tries_max = coalesce(CAST($6 AS integer), cleanup_tries_max),

@@ -2,7 +2,7 @@
 
 The order of users is that of the port `Queue`, as far as one node can know it: whom it gave the
 last starts, and how many jobs of each user run anywhere. It looks at `USERS_MAX` users at a time,
-and where more wait, at the next ones the next time.
+and where more wait, at the next ones the next time; so it does with lanes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import count
 from typing import Final
 
 from scheduler.core.job import Line, WaitingJob
-from scheduler.core.places.labels import ANYWHERE, PLAIN, Place
+from scheduler.core.places.labels import ANYWHERE, LANES_SEEN_MAX, PLAIN, Place
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import BusyMax, ShareOf, nothing_kept
 from scheduler.core.ports.store import Store
@@ -24,7 +24,7 @@ STORE_LOOK_S: Final = 2.5
 USERS_MAX: Final = 200
 """Each is found by a step of its own in the index: so many take a few milliseconds."""
 CLEANUPS_MAX: Final = 100
-"""Among so many a paused node looks for one that it takes."""
+"""Among so many at a time a paused node looks for one that it takes."""
 REMEMBERED_MAX: Final = 10_000
 """Users whose last start is known."""
 
@@ -50,6 +50,8 @@ class StoreLook:
         self._busy_max = busy_max
         self._look_at = 0.0
         """When the store may be asked again, by the clock's `monotonic`."""
+        self._after_lane = ANYWHERE
+        """The lane after which the next look goes on."""
         self._after_uids: dict[str, str] = {}
         """By lane, the user after whom the next look goes on."""
         self._turns: OrderedDict[str, int] = OrderedDict()
@@ -89,22 +91,37 @@ class StoreLook:
 
     async def _cleanup(self) -> WaitingJob | None:
         """A clean-up that waits: all nodes may be paused, and these never are."""
-        for cleanup in await self._store.pauses.cleanups(limit=CLEANUPS_MAX):
-            if self._takes.takes_lane(cleanup.lane):
-                return cleanup
+        last: WaitingJob | None = None
+        while page := await self._store.pauses.cleanups(after=last, limit=CLEANUPS_MAX):
+            for cleanup in page:
+                if self._takes.takes_lane(cleanup.lane):
+                    return cleanup
+            last = page[-1]
         self._look_at = self._clock.monotonic() + STORE_LOOK_S
         return None
 
     async def _lines(self) -> tuple[bool, Sequence[Line]]:
         """The next users of the lanes that the node takes, and whether they are all."""
         lanes = [ANYWHERE] if self._takes.takes(()) else []
-        if self._takes.labels:
-            lanes += filter(self._takes.takes_lane, await self._store.lanes())
         saw_all, found = True, list[Line]()
+        if self._takes.labels:
+            saw_all, labelled = await self._lanes()
+            lanes += labelled
         for lane in lanes:
             saw_these, lines = await self._lines_of(lane)
             saw_all, found = saw_all and saw_these, [*found, *lines]
         return saw_all, found
+
+    async def _lanes(self) -> tuple[bool, Sequence[str]]:
+        """The next lanes that need labels which the node takes, and whether they are all."""
+        is_first = not self._after_lane
+        while True:
+            seen = await self._store.lanes(after=self._after_lane)
+            is_last = len(seen) < LANES_SEEN_MAX
+            self._after_lane = ANYWHERE if is_last else seen[-1]
+            taken = list(filter(self._takes.takes_lane, seen))
+            if taken or is_last:
+                return is_first and is_last, taken
 
     async def _lines_of(self, lane: str) -> tuple[bool, Sequence[Line]]:
         after = self._after_uids.pop(lane, "")

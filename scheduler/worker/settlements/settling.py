@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 from scheduler.basics.retry import Backoff, retried
 from scheduler.core.change import changed
-from scheduler.core.cleanup import after_try, cleanup_failure
+from scheduler.core.cleanup import after_try, after_unknown, cleanup_failure
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import (
     NOTHING_RAN,
@@ -195,8 +195,23 @@ class Settling:
             await self.settle(Ended(claim, Stopped(StopReason.DRAIN, NOTHING_RAN)))
         elif runs and (knowing or (claim.unknown_s or 0.0) < self._unknown_wait_s):
             await self._write([claim], [self._held_unknown(claim, known=bool(knowing))])
+        elif not runs and (claim.unknown_s or 0.0) < self._unknown_wait_s:
+            await self._put_off_unknown(claim, loaded_at=loaded_at)
         else:
             await self.settle(Ended(claim, Unknown(loaded_at)))
+
+    async def _put_off_unknown(self, claim: Claim, *, loaded_at: datetime) -> None:
+        """Look at a clean-up again in a while; no try is used up, or all would be in seconds."""
+        end = after_unknown(
+            claim,
+            cleanup_failure(claim.task, Unknown(loaded_at)),
+            at=await self._retry(self._store.time_of_day),
+            look_s=UNKNOWN_LOOK_S,
+            tries_max=self._cleanup_tries,
+        )
+        settle = partial(self._store.settle_cleanup, claim.id, token=claim.token, unknown=True)
+        await self._retry(lambda: settle(cleanup=end.cleanup, tries=end.tries))
+        self._announce([claim])
 
     def _held_unknown(self, claim: Claim, *, known: bool) -> Settlement:
         """Hold a job for a while, and not beyond its wait."""

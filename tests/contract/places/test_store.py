@@ -19,7 +19,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.pause import PauseKey, PauseKind
-from scheduler.core.places.labels import Place
+from scheduler.core.places.labels import LANES_SEEN_MAX, Place
 from scheduler.core.ports.store import Store
 from tests.support.stores import (
     DEATH,
@@ -114,6 +114,34 @@ async def test_nodes_say_what_they_are_labelled_with(store: Store) -> None:
 
     found = {each.id: Place(each.labels, each.only) for each in await store.nodes()}
     assert found == PLACES
+
+
+async def test_everything_that_waits_is_found_in_however_many_lanes(store: Store) -> None:
+    """Held jobs and re-runs may pass the bound; an emptied queue is to be told of all of them."""
+    needs = [f"l{number:03}" for number in range(LANES_SEEN_MAX + 2)]
+    jobs = [new("u1", order=Order(needs=(label,))) for label in needs]
+    await store.insert(jobs)
+
+    assert await ids_waiting(store) == [job.id for job in jobs]
+    assert await store.lanes() == needs[:LANES_SEEN_MAX]
+    assert await store.lanes(after=needs[LANES_SEEN_MAX - 1]) == needs[LANES_SEEN_MAX:]
+    assert await store.lanes(after=needs[0], limit=1) == [needs[1]]
+    assert await store.lanes(after=needs[-1]) == []
+
+
+async def test_what_queued_jobs_need_is_known_while_they_are_held(store: Store) -> None:
+    held = await needing(store, "held", delay_s=3600.0)
+    await needing(store, "gpu", "zone=eu")
+    running = await needing(store, "ran")
+    await store.register(replace(node("ran"), labels=("ran",)))
+    await store.claim([running], node_id="ran", at=later(1))
+
+    assert await store.lanes() == ["gpu,zone=eu"]
+    assert await store.queued_needs([], limit=9) == {"gpu,zone=eu", "held"}
+    assert await store.queued_needs(["held", "other"], limit=1) == {"gpu,zone=eu", "held"}
+    assert await store.queued_needs(["other"], limit=1) == {"gpu,zone=eu"}
+    await abort(store, held)
+    assert await store.queued_needs([], limit=9) == {"gpu,zone=eu"}
 
 
 async def test_what_waits_is_found_by_its_lane(store: Store) -> None:
@@ -221,6 +249,20 @@ async def test_it_is_looked_at_again_and_says_for_how_long_nobody_knew_it(store:
 
     await store.settle([end(claim, Status.QUEUED, death=DEATH)])
     assert (await claimed(store, job_id)).unknown_s is None, "a node knew it meanwhile"
+
+
+async def test_a_node_that_died_with_a_job_may_have_known_its_handler(store: Store) -> None:
+    """Else the job would end at once if a node meets it that does not, however long it had run."""
+    job_id = await needing(store)
+    await store.settle([held_unknown(await claimed(store, job_id), 0.0)])
+    await promoted(store)
+    await claimed(store, job_id)
+
+    await store.bury("a1")
+    await store.release_orphans(losses_max=3, at=later(4))
+    await store.register(node("a1"))
+
+    assert (await claimed(store, job_id)).unknown_s is None
 
 
 async def test_only_what_nobody_knows_is_counted(store: Store) -> None:

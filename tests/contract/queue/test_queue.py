@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from scheduler.core.policy import waiting_cleanup
 from scheduler.core.ports.queue import Queue
 from tests.support.eventually import eventually
 from tests.support.queues import (  # noqa: F401
@@ -269,6 +270,18 @@ async def test_ids_neither_near_the_head_nor_in_flight_are_missing(
 
         assert ids_of(await queue.missing(waiting("0", "1", "2", "3", "4"))) == ["0", "4"]
         assert await queue.missing([]) == []
+
+
+async def test_a_clean_up_in_the_line_of_a_user_is_reported_missing(queue: Queue) -> None:
+    """It is to come ahead of all."""
+    cleanup = waiting_cleanup("1", "")
+    await queue.enqueue(waiting("1"))
+    assert await queue.missing([cleanup]) == [cleanup]
+
+    await queue.enqueue([cleanup], ahead=True)
+    assert await queue.missing([cleanup]) == []
+    assert await one_of(queue, wait_s=ANSWER_S) == "1"
+    assert await queue.missing([cleanup]) == []
 
 
 async def test_an_id_far_behind_those_that_came_ahead_is_reported_missing(

@@ -145,3 +145,21 @@ async def test_another_abort_does_not_touch_the_tries(store: Store) -> None:
     await abort(store, clean.id)
 
     assert await tries_of(store, clean.id) == (Cleanup.PENDING, TWO)
+
+
+async def test_a_clean_up_whose_handler_no_node_knows_says_for_how_long(store: Store) -> None:
+    """And how often it was tried stays: a node that knows the handler may come."""
+    clean = await cleaning(store)
+    unknown = CleanupTries(ended=0, allowed=5, next_at=later(20), error=FAILURE)
+    assert clean.unknown_s is None
+    for _ in range(2):
+        assert await store.settle_cleanup(
+            clean.id, token=clean.token, cleanup=Cleanup.PENDING, tries=unknown, unknown=True
+        )
+        assert await tries_of(store, clean.id) == (Cleanup.PENDING, unknown)
+        await store.resume_cleanups(at=later(20), limit=10)
+        clean = await claimed(store, clean.id)
+        assert (clean.cleanup_tries, clean.unknown_s is None) == (0, False)
+
+    await store.settle_cleanup(clean.id, token=clean.token, cleanup=Cleanup.PENDING)
+    assert (await claimed(store, clean.id)).unknown_s is None, "a node knew it meanwhile"

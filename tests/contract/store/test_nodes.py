@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from scheduler.core.job import NOTHING_RAN, Cleanup, CleanupTries, FailureKind, Status
-from scheduler.core.policy import lost_failure
+from scheduler.core.policy import lost_failure, waiting_cleanup
 from scheduler.core.ports.store import Store
 from tests.support.stores import (
     abort,
@@ -189,9 +189,10 @@ async def test_a_job_to_be_aborted_is_aborted_when_its_node_died(store: Store) -
         await abort(store, claim.id)
     await store.bury("a1")
 
-    released = await _release(store, losses_max=1)
+    released = await store.release_orphans(losses_max=1, at=later(50))
 
-    assert released == Taken(to_enqueue=[undoable.id], ended=[plain.id, undoable.id])
+    assert released.to_enqueue == [waiting_cleanup(undoable.id, "")], "it counts for no user"
+    assert released.ended == [plain.id, undoable.id]
     for claim, cleanup in ((plain, None), (undoable, Cleanup.PENDING)):
         job = await known(store, claim.id)
         assert (job.status, job.finished_at, job.owner) == (Status.ABORTED, later(50), None)

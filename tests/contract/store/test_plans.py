@@ -26,7 +26,7 @@ from tests.support.servers.postgres import PostgresServer
 SQL: Final = Path(store.__file__).parent / "sql"
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
-    "jobs_(owned|waiting|in_lanes|cleanup_waiting|cleanup_due|held|expiring|overlapping"
+    "jobs_(owned|waiting|in_lanes|needing|cleanup_waiting|cleanup_due|held|expiring|overlapping"
     "|of_schedule|paused_of_(task|user)|parked|let_go|replacing|unique)"
     "|hook_calls_due|audit_pkey|limiters_opening|schedules_due"
 )

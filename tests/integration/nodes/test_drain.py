@@ -11,9 +11,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from scheduler.core.job import Status
+from scheduler.store import open_store
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.redis import RedisServer
+from tests.support.stores import known, later, new
 
 CLIENTS = 3
 FAR = 3600
@@ -40,6 +43,23 @@ async def test_a_draining_node_begins_nothing_and_says_so(start_node: Nodes, beg
     ends = [await again.job(job, wait_s=20) for job in waiting]
     assert [job["result"] for job in ends] == [0, 1, 2, 3]
     assert {(job["node"], job["attempt"]) for job in ends} == {("again", 1)}
+
+
+async def test_a_claim_whose_answer_was_lost_is_given_back_by_a_drain(
+    start_node: Nodes, postgres_url: str, tmp_path: Path
+) -> None:
+    """The node would have found it a second later. Its job has not begun, and no node has died."""
+    node = start_node(STORE__URL=postgres_url, QUEUE__IDLE_WINDOW_S=FAR)
+    async with open_store(postgres_url, data_dir=tmp_path) as store:
+        (registered,) = await store.nodes()
+        job = new("u1", task="echo")
+        await store.insert([job])
+        assert await store.claim([job.id], node_id=registered.id, at=later(0))
+        node.signal(signal.SIGTERM)
+        assert node.ended() == 0
+
+        found = await known(store, job.id)
+        assert (found.status, found.attempt, found.owner) == (Status.QUEUED, 0, None)
 
 
 @pytest.mark.timeout(180)

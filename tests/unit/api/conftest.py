@@ -232,13 +232,14 @@ def build(
             on_occurrences=lambda outcome, count: None,  # noqa: ARG005
         ),
     )
+    places = PlaceService(store=store, clock=clock, tasks=TASKS)
     app = build_app(
         service=service,
         quotas=quota_service,
-        reruns=Reruns(quotas=quota_service, store=store, clock=clock, tasks=TASKS),
+        reruns=Reruns(quotas=quota_service, places=places, store=store, clock=clock, tasks=TASKS),
         lookup=Lookup(store),
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
-        places=PlaceService(store=store, clock=clock, tasks=TASKS),
+        places=places,
         pauses=PauseService(store=store, clock=clock, node_name="node-a", nearer=service.nearer),
         schedules=schedules,
         data_bytes_max=DATA_BYTES_MAX,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import cast
 
@@ -13,7 +14,8 @@ from structlog.testing import capture_logs
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import Principal
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
-from scheduler.core.job import Cleanup, CleanupTries, Node, Status
+from scheduler.core.job import Cleanup, CleanupTries, Node, Order, Status
+from scheduler.core.places.labels import LANES_SEEN_MAX
 from scheduler.core.ports.queue import Queue
 from scheduler.core.quotas.reserve import Reserve
 from scheduler.node.sweeper import (
@@ -31,6 +33,7 @@ from tests.support.gate import Gate
 from tests.support.job_events import Counting
 from tests.support.queues import one_of
 from tests.support.stores import (
+    abort,
     cleaning,
     end,
     held,
@@ -54,6 +57,8 @@ class Installation:
         self.store: MemoryStore = MemoryStore(now=self.clock.now)
         self.queue = MemoryQueue(self.server, node_id="me")
         self.sweeper = self.sweeper_with(self.queue)
+        self.takes_nothing = False
+        """Whether the store takes no renewals, although it answers."""
 
     def sweeper_with(self, queue: object) -> Sweeper:
         """A sweeper that uses this queue."""
@@ -72,6 +77,9 @@ class Installation:
 
     async def sweep(self, *, after_s: float) -> None:
         self.clock.advance(after_s)
+        if not self.takes_nothing:
+            with suppress(StoreUnavailable):
+                await self.store.renew("me", running=0)
         await self.sweeper.release_dead_nodes()
 
     async def names(self) -> list[str]:
@@ -185,6 +193,28 @@ async def test_no_node_is_presumed_dead_because_the_store_was_unavailable(
     await installation.sweep(after_s=LEASE_S - 0.001)
     assert "other" in await installation.names()
     await installation.sweep(after_s=0.001)
+    assert "other" not in await installation.names()
+
+
+async def test_no_node_is_presumed_dead_because_the_store_took_no_writes(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers all the same, as a PostgreSQL that is read-only; then each has a lease again."""
+
+    async def refused(*_: object, **__: object) -> bool:
+        raise StoreUnavailable("it is read-only")
+
+    await installation.store.register(node("other"))
+    installation.takes_nothing = True
+    for _ in range(2 * round(LEASE_S)):
+        with suppress(StoreUnavailable), monkeypatch.context() as read_only:
+            read_only.setattr(installation.store, "bury", refused)
+            await installation.sweep(after_s=SWEEP_EVERY_S)
+    installation.takes_nothing = False
+    await installation.sweep(after_s=0.1)
+    await installation.sweep(after_s=LEASE_S - 1.2)
+    assert "other" in await installation.names()
+    await installation.sweep(after_s=1.2)
     assert "other" not in await installation.names()
 
 
@@ -315,6 +345,57 @@ async def test_a_lost_id_is_enqueued_again(installation: Installation) -> None:
     job_id = await queued(installation.store)
     await installation.sweeper.restore_ids()
     assert installation.server.ids == [job_id]
+
+
+async def aborted(installation: Installation) -> str:
+    """A job whose clean-up waits for a worker."""
+    claim = await running(installation.store, undoable=True)
+    await abort(installation.store, claim.id)
+    await installation.store.settle([end(claim, Status.ABORTED)])
+    return claim.id
+
+
+async def test_a_lost_clean_up_comes_before_all_that_its_user_has_queued(
+    installation: Installation,
+) -> None:
+    """The queue did not answer for a moment as its job was aborted."""
+    await installation.queue.remember()
+    before = await queued(installation.store)
+    await installation.queue.enqueue(waiting(before))
+    undone = await aborted(installation)
+
+    await installation.sweeper.restore_ids()
+    assert installation.server.ids == [undone, before]
+    installation.clock.advance(LOST_IDS_LOOK_S)
+    await installation.sweeper.restore_ids()
+    assert installation.server.ids == [undone, before], "it is there"
+
+
+async def test_clean_ups_come_before_all_in_an_emptied_queue(installation: Installation) -> None:
+    """Else one would wait for a job of its user that runs, where he may run no more."""
+    before, undone = await queued(installation.store), await aborted(installation)
+
+    await installation.sweeper.restore_ids()
+    assert [entry.id for entry in installation.server.lines.first] == [undone]
+    assert installation.server.ids.count(before) == 1
+
+
+async def test_lost_ids_are_found_in_however_many_lanes(installation: Installation) -> None:
+    """Of so many lanes at a time, beside those that need no label."""
+    await installation.queue.remember()
+    needs = [f"l{number:03}" for number in range(LANES_SEEN_MAX + 1)]
+    jobs = [new(order=Order(needs=(label,))) for label in needs]
+    await installation.store.insert(jobs)
+    for _ in range(2):
+        await installation.sweeper.restore_ids()
+        installation.clock.advance(LOST_IDS_LOOK_S)
+    assert sorted(installation.server.ids) == [job.id for job in jobs]
+    installation.server.flush()
+    await installation.queue.remember()
+    for _ in range(2):
+        await installation.sweeper.restore_ids()
+        installation.clock.advance(LOST_IDS_LOOK_S)
+    assert len(installation.server.ids) == len(jobs), "it begins again at the first one"
 
 
 async def test_a_newcomers_lost_id_is_found_however_much_others_have_queued(

@@ -77,6 +77,7 @@ READS = {
     "unique_free",
     "unique_holders",
     "lanes",
+    "queued_needs",
     "lines_of_lane",
     "waiting_in_lane",
     "pause",

@@ -47,6 +47,19 @@ async def test_a_label_that_nobody_has_is_refused_with_those_that_are_there(
     assert needs[-1] in answer.flaws["/needs"]
 
 
+async def test_a_repetition_is_answered_when_the_node_with_the_label_has_gone(api: Api) -> None:
+    """The answer was lost as that node was stopped: the job is stored, and was not refused."""
+    await api.store.register(node(labels=["gpu"]))
+    body, key = {**JOB, "needs": ["gpu"]}, {"Idempotency-Key": "k1"}
+    first = await api.post(body, **key)
+    await api.store.bury("a1")
+
+    again = await api.post(body, **key)
+    assert (first.status, again.status, again.json["id"]) == (202, 200, first.json["id"])
+    assert (await api.post({**body, "data": 1}, **key)).status == 409
+    assert (await api.post(body, **{"Idempotency-Key": "k2"})).status == 400
+
+
 async def test_without_any_labels_the_answer_says_where_they_come_from(api: Api) -> None:
     answer = await api.post([JOB, {**JOB, "needs": ["gpu"]}])
 
@@ -109,6 +122,28 @@ async def test_there_is_room_for_so_many_different_needs(api: Api) -> None:
     refused = await api.post({**JOB, "needs": ["l0"]})
     assert f"{LANES_MAX} different needs" in refused.flaws["/needs"]
     assert (await api.post({**JOB, "needs": ["l1"]})).status == 202
+
+
+async def test_held_jobs_and_re_runs_count_too(api: Api) -> None:
+    """Else somebody would make lanes without end, and each is asked for each job that begins."""
+    labels = [f"l{number}" for number in range(LANES_MAX)]
+    await api.store.register(node(labels=labels))
+    job = (await api.post({**JOB, "needs": ["l0"]})).json
+    await api.delete(f"/u1/{job['id']}")
+    for label in labels[1:]:
+        assert (await api.post({**JOB, "needs": [label], "delay_s": 60})).status == 202
+    assert (await api.post({**JOB, "needs": ["l0", "l1"], "delay_s": 60})).status == 202
+
+    refused = [
+        await api.post({**JOB, "needs": ["l0"], "delay_s": 60}),
+        await api.ask("POST", f"/u1/{job['id']}/rerun"),
+        await api.ask("POST", f"/u1/{job['id']}/rerun", json={"needs": ["l0", "l2"]}),
+    ]
+    assert {f"{LANES_MAX} different needs" in each.flaws["/needs"] for each in refused} == {True}
+    many = {"uid": "u1", "status": ["aborted"], "limit": 9}
+    assert (await api.ask("POST", "/-/reruns", json=many)).status == 400
+    again = await api.ask("POST", f"/u1/{job['id']}/rerun", json={"needs": ["l1"]})
+    assert again.status == 202
 
 
 async def test_a_re_run_needs_the_same(api: Api) -> None:

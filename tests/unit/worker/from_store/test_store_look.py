@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from scheduler.core.job import Claim, Purpose, Status
+from scheduler.core.job import Claim, Order, Purpose, Status
+from scheduler.core.pause import PauseKey, PauseKind
+from scheduler.core.places.labels import LANES_SEEN_MAX, PLAIN, Place
 from scheduler.core.ports.queue import Share
 from scheduler.service.pauses import PauseService
 from scheduler.worker.from_store.store_look import STORE_LOOK_S, StoreLook
 from tests.fakes import AT, FakeClock, MemoryStore
-from tests.support.stores import end, new, node
+from tests.support.stores import abort, end, new, node
 
 SHARES = {"double": Share(weight=2), "capped": Share(running_max=1)}
 
@@ -24,16 +26,19 @@ class Look:
     store: MemoryStore = field(default_factory=MemoryStore)
     clock: FakeClock = field(default_factory=FakeClock)
     busy_max: int | None = None
+    place: Place = PLAIN
 
     def __post_init__(self) -> None:
+        self.pauses = PauseService(
+            store=self.store, clock=self.clock, node_name="n", nearer=asyncio.Event()
+        )
         self.look = StoreLook(
             store=self.store,
             clock=self.clock,
             share_of=lambda uid: SHARES.get(uid, Share()),
             busy_max=lambda: self.busy_max,
-            pauses=PauseService(
-                store=self.store, clock=self.clock, node_name="n", nearer=asyncio.Event()
-            ),
+            place=self.place,
+            pauses=self.pauses,
         )
 
     async def submit(self, uid: str, count: int) -> None:
@@ -132,3 +137,38 @@ async def test_where_nothing_waits_it_rests_for_a_while(look: Look) -> None:
     assert not look.look.is_due
     look.clock.advance(STORE_LOOK_S)
     assert look.look.is_due
+
+
+async def test_a_job_is_found_in_however_many_lanes() -> None:
+    """Behind lanes that the node does not take, and in the next look behind those that it takes."""
+    needs = [f"l{number:03}" for number in range(LANES_SEEN_MAX + 1)]
+    look, other = Look(place=Place(("l000", needs[-1]))), Look(place=Place((needs[-1],)))
+    jobs = [new(order=Order(needs=(label,))) for label in needs]
+    for each in look, other:
+        await each.store.insert(jobs)
+
+    assert (found := await other.look.next()) is not None
+    assert found.id == jobs[-1].id
+    found_ids = {job.id for _ in range(2) if (job := await look.look.next())}
+    assert found_ids == {jobs[0].id, jobs[-1].id}
+
+
+async def test_a_paused_node_finds_its_clean_up_behind_however_many_of_others(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that no node takes now may wait for days: in nobody's way."""
+    monkeypatch.setattr("scheduler.worker.from_store.store_look.CLEANUPS_MAX", 2)
+    await look.store.register(node("gpu", labels=["gpu"]))
+    needing = [new(undoable=True, order=Order(needs=("gpu",))) for _ in range(5)]
+    own = new(undoable=True)
+    await look.store.insert([*needing, own])
+    for job in [*needing, own]:
+        [claim] = await look.store.claim([job.id], node_id="gpu", at=AT)
+        await abort(look.store, job.id)
+        await look.store.settle([end(claim, Status.ABORTED)])
+    await look.store.pauses.put(PauseKey(PauseKind.NODE, "n"), reason=None, until=None, by=None)
+    await look.pauses.look()
+
+    found = await look.look.next()
+    assert found is not None
+    assert found.id == own.id

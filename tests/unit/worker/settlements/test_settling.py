@@ -6,6 +6,7 @@ import signal
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
 from scheduler.core.errors import StoreUnavailable
@@ -114,6 +115,29 @@ async def test_a_clean_up_that_failed_waits_without_a_slot_and_without_an_id_in_
     assert abort.tries.error is not None
     assert "SIGSEGV" in abort.tries.error.message
     assert not workers.queue.server.ids
+
+
+async def test_a_clean_up_whose_handler_no_node_knows_uses_up_no_try(
+    workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All would be used up in seconds, while the node of a later release starts again."""
+    monkeypatch.setattr(workers.settling, "_unknown_wait_s", 300.0)
+    job_id = await workers.submit("undoable")
+    await workers.running()
+    workers.slots.tasks = Tasks({}, loaded_at=AT)
+    await workers.abort(job_id)
+    await workers.becomes(job_id, "aborted")
+
+    async def put_off() -> bool:
+        abort = (await workers.job(job_id)).abort
+        return abort is not None and abort.tries.next_at is not None
+
+    await workers.clock.pass_until(put_off)
+    abort = (await workers.job(job_id)).abort
+    assert abort is not None
+    assert (abort.cleanup, abort.tries.ended) == (Cleanup.PENDING, 0)
+    assert abort.tries.error is not None
+    assert abort.tries.error.kind == "unknown_task"
 
 
 async def test_the_next_try_of_a_clean_up_is_due_by_the_clock_of_the_store(
