@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.bring_your_code.site import Site, served
+from tests.support.forking.client import forked_node
 from tests.support.nodes import ROOT, Node
 from tests.support.servers.postgres import PostgresServer
 
@@ -27,6 +28,7 @@ def brought(
         tmp_path_factory.mktemp("brought"),
         {"NODE__WORKERS": 1, "HANDLERS__PATH": ROOT / "tests" / "handlers_real"},
         environment={"DATABASE_URL": f"postgresql://postgres@{place}", "MPLBACKEND": "Agg"},
+        launch=forked_node,
     )
     try:
         yield node

@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ import asyncpg
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.nodes import HANDLERS, ROOT, Node, Nodes
+from tests.support.forking.client import forked_command
+from tests.support.nodes import END_S, HANDLERS, ROOT, Node, Nodes
 from tests.support.process_table import living, proc_file, states
 
 TWINS = """
@@ -38,20 +37,10 @@ async def refusal(folder: Path, **settings: object) -> str:
         "SCHEDULER_HANDLERS__PATH": str(HANDLERS),
         **{f"SCHEDULER_{key}": str(each) for key, each in settings.items()},
     }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", str(ROOT / "main.py")),
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+    status, _, said = await forked_command(
+        ROOT / "main.py", (), folder, environment, within_s=END_S, kind="nodes"
     )
-    try:
-        _, said = await process.communicate()
-    finally:
-        if process.returncode is None:  # the test has failed; leave nothing behind
-            process.kill()
-            await process.communicate()
-    assert process.returncode == 2, said.decode()
+    assert status == 2, said.decode()
     assert b"Traceback" not in said
     return said.decode()
 
@@ -319,7 +308,7 @@ async def test_a_second_signal_ends_the_node_at_once_with_all_its_processes(
     await eventually(lambda: _is_draining(node))
     await insists(node, signal.SIGINT)
     assert node.ended() == 128 + signal.SIGINT
-    await node.gone(within_s=2)
+    await node.gone(within_s=60)
     begun.unlink()
     again = start_node(**FAR)
     await eventually(begun.exists)
@@ -353,7 +342,7 @@ async def test_a_killed_node_leaves_nothing_running_and_its_jobs_run_again(
     await eventually(begun.exists)
     queued = [await node.submit("digest", {"file": f"{begun}{i}"}) for i in range(3)]
     node.kill()
-    await node.gone(within_s=2)
+    await node.gone(within_s=60)
     begun.unlink()
     again = start_node(**FAR)
     await eventually(begun.exists)
@@ -376,7 +365,7 @@ async def test_processes_that_outlived_node_and_warden_end_when_the_node_starts_
     node.kill()
     assert node.processes()
     again = start_node(**FAR)
-    await node.gone(within_s=2)
+    await node.gone(within_s=60)
     assert (await again.outcome("echo", 1))["status"] == "successful"
 
 
@@ -391,7 +380,7 @@ async def test_a_job_whose_node_dies_every_time_is_given_up(start_node: Nodes, b
         node.kill()
         await node.gone()
     last = start_node(NODE__LOSSES_MAX=2, **FAR)
-    found = await last.job(job, wait_s=10)
+    found = await last.job(job, wait_s=60)
     assert (found["status"], found["error"]["kind"]) == ("terminated", "lost")
     assert not begun.exists()
 

@@ -85,6 +85,7 @@ def _become(request: Mapping[str, Any], streams: list[int]) -> None:
         os.close(stream)
     _open_streams()
     _set_environment(request["environment"])
+    _extend_path(request["environment"])
     sys.argv[1:] = request["arguments"]
     runpy.run_path(request["program"], run_name="__main__")
 
@@ -105,6 +106,12 @@ def _set_environment(environment: Mapping[str, str]) -> None:
     ctypes.memmove(getenv(MARK.encode()), mark, len(mark))
     os.environ.clear()
     os.environ.update(environment)
+
+
+def _extend_path(environment: Mapping[str, str]) -> None:
+    """By the folders that `python main.py` would find in its environment."""
+    named = environment.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = [each for each in named if each and each not in sys.path]
 
 
 if __name__ == "__main__":
