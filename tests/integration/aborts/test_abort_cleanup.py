@@ -31,7 +31,7 @@ async def test_a_job_cleans_up_in_every_way_that_python_has(
     """Temporary files, locks and connections are released where they were taken."""
     job = await node.submit(task, {"file": str(begun)})
     await eventually(begun.exists)
-    status, job = await node.abort(job, "grace_s=5&wait=30")
+    status, job = await node.abort(job, "grace_s=60&wait=50")
     assert (status, job["abort"]["signal"]) == (200, "SIGTERM")
     assert sorted(begun.read_text().split()) == sorted(told)
 
@@ -64,7 +64,7 @@ async def test_a_clean_up_has_a_time_limit_of_its_own(start_node: Nodes, begun: 
     job = await own_node.submit("undone_for_ever", {"file": str(begun)})
     await eventually(begun.exists)
     await own_node.abort(job)
-    await eventually(lambda: cleanup_is(own_node, job, "failed"), within_s=10)
+    await eventually(lambda: cleanup_is(own_node, job, "failed"), within_s=60)
     assert not there(map(int, undone(begun)))
     reason = "it ran longer than its limit of 0.7 s"
     assert complaint(own_node, job)["message"] == reason
@@ -114,7 +114,7 @@ async def test_the_same_node_repeats_a_clean_up_during_which_it_died(
     await node.abort(job)
     await eventually(lambda: undone(begun))
     node.kill()
-    await node.gone(within_s=2)
+    await node.gone()
     Path(f"{begun}.allowed").touch()
     again = start_node(QUEUE__IDLE_WINDOW_S=FAR)
     await eventually(lambda: cleanup_is(again, job, "done"))
@@ -130,10 +130,10 @@ async def test_the_same_node_runs_a_clean_up_before_which_it_died(
     status, _ = await node.abort(job, "grace_s=0")
     assert status == 202
     node.kill()
-    await node.gone(within_s=2)
+    await node.gone()
     Path(f"{begun}.allowed").touch()
     again = start_node(NODE__WORKERS=1, QUEUE__IDLE_WINDOW_S=FAR)
-    await eventually(lambda: cleanup_is(again, job, "done"), within_s=10)
+    await eventually(lambda: cleanup_is(again, job, "done"), within_s=60)
     assert (await again.job(job))["status"] == "aborted"
 
 
@@ -155,7 +155,7 @@ async def test_another_node_repeats_a_clean_up_during_which_a_node_died(
     second = start_node("second", NODE__NAME="second", **shared)
     first.kill()
     Path(f"{begun}.allowed").touch()
-    await eventually(lambda: cleanup_is(second, job, "done"), within_s=15)
+    await eventually(lambda: cleanup_is(second, job, "done"), within_s=60)
     assert len(undone(begun)) == 2
 
 

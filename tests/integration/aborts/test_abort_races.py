@@ -1,7 +1,7 @@
 """Aborts at every point of a job's life: at random through a real node, and at named points.
 
 At whatever point, the job ends aborted or successful, every answer stays true, and no other job is
-harmed. `RACES=10000` runs this many random races; `make test` runs a few hundred.
+harmed. `RACES=10000` runs this many random races; `make test` runs a hundred.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ import pytest
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, Cleanup, Death, Status
 from scheduler.store import open_store
+from tests.support.effort import rounds
 from tests.support.nodes import Nodes
 from tests.support.sse import Events, listening
 from tests.support.workers import NodeUnderTest, at_work
 
-RACES: Final = int(os.environ.get("RACES", "400"))
+RACES: Final = int(os.environ.get("RACES", rounds(120, long=400)))
 RACERS: Final = 8
 """How many users submit and abort at the same time; each of their jobs is one race."""
 KILLED: Final = Death(signal="SIGKILL", processes=1, survivors=0)

@@ -9,22 +9,27 @@ import pytest
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 
+GENTLE = ["wait", "async_wait", "regex"]
+"""Jobs that end by themselves within a grace period, and use up none."""
+HARD = ["stubborn", "digest", "children"]
+PATIENCE_S = 60
 
-@pytest.fixture
-def lone(start_node: Nodes) -> Node:
-    """A node for one test, so that its processes can be counted."""
-    return start_node(NODE__WORKERS=2)
 
-
-@pytest.mark.parametrize("grace_s", [0, 0.3])
-@pytest.mark.parametrize("task", ["wait", "async_wait", "stubborn", "regex", "digest", "children"])
+@pytest.mark.parametrize(
+    ("task", "grace_s"),
+    [
+        *((task, 0) for task in GENTLE + HARD),
+        *((task, PATIENCE_S) for task in GENTLE),
+        *((task, 0.3) for task in HARD),
+    ],
+)
 async def test_a_running_job_is_ended_with_all_its_processes(
-    lone: Node, begun: Path, task: str, grace_s: float
+    own_node: Node, begun: Path, task: str, grace_s: float
 ) -> None:
     """The main promise, for a sleeping, a stubborn and a CPU-bound job, and for a whole tree."""
-    job = await lone.submit(task, {"file": str(begun)})
+    job = await own_node.submit(task, {"file": str(begun)})
     await eventually(begun.exists)
-    status, job = await lone.abort(job, f"grace_s={grace_s}&wait=30&reason=enough")
+    status, job = await own_node.abort(job, f"grace_s={grace_s}&wait=50&reason=enough")
     assert (status, job["status"]) == (200, "aborted")
     abort = job["abort"]
     assert abort["survivors"] == 0
@@ -32,10 +37,9 @@ async def test_a_running_job_is_ended_with_all_its_processes(
     assert abort["reason"] == "enough"
     assert abort["finished_at"] == job["finished_at"]
     assert abort["latency_ms"] >= 0
-    gentle = grace_s and task in {"wait", "async_wait", "regex"}
-    assert abort["signal"] == ("SIGTERM" if gentle else "SIGKILL")
-    await lone.alone()
-    assert (await lone.outcome("echo", 1))["status"] == "successful"
+    assert abort["signal"] == ("SIGTERM" if grace_s and task in GENTLE else "SIGKILL")
+    await own_node.alone()
+    assert (await own_node.outcome("echo", 1))["status"] == "successful"
 
 
 @pytest.mark.parametrize("task", ["wait", "async_wait"])
@@ -56,7 +60,7 @@ async def test_a_handler_whose_threads_send_messages_cleans_up_as_well(
     """The exception is raised in the main thread, whatever other threads are sending."""
     job = await node.submit("chatter", {"file": str(begun)}, hook="http://127.0.0.1:9/")
     await eventually(begun.exists)
-    status, job = await node.abort(job, "grace_s=10&wait=30")
+    status, job = await node.abort(job, f"grace_s={PATIENCE_S}&wait=50")
     assert (status, job["abort"]["signal"]) == (200, "SIGTERM")
     assert begun.read_text() == "cleaned up"
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.effort import rounds
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
 
@@ -146,9 +147,9 @@ async def test_graphs_end_though_their_nodes_are_killed(
 ) -> None:
     """A crash between two steps of the resolver loses nothing."""
     ids: list[str] = []
-    for number in range(3):
+    for number in range(rounds(2, long=3)):
         node = start_node("a", NODE__NAME="a", **settings)
-        ids += await submitted(node, *_layers(uid, width=20, fails=number == 1))
+        ids += await submitted(node, *_layers(uid, width=rounds(10, long=20), fails=number == 1))
         await asyncio.sleep(0.1 * (number + 1))
         node.kill()
     node = start_node("a", NODE__NAME="a", **settings)

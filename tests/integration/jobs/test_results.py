@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 from atlanscheduler_client import Client
 from atlanscheduler_client.json_text import integer
 from tests.support.commands import command
+from tests.support.effort import rounds
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.receiver import LOOPBACK, Receiver
 from tests.support.servers.redis import RedisServer
 
-DEEP = 100_000
+DEEP = rounds(20_000, long=100_000)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

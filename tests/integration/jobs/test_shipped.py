@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import zipfile
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,27 @@ FLIGHTS = 400_000
 ORDER = {"file": "flights.csv.zip", "database": "flights.db", "table": "flights"}
 
 
-@pytest.fixture
-def shipped(start_node: Nodes) -> Node:
+@pytest.fixture(scope="module")
+def shipping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node with the handlers of this repository."""
-    node = start_node(HANDLERS__PATH=ROOT / "handlers")
-    (node.folder / "files").mkdir(exist_ok=True)
-    return node
+    nodes = Nodes(tmp_path_factory.mktemp("shipping"))
+    try:
+        yield nodes(HANDLERS__PATH=ROOT / "handlers")
+    finally:
+        nodes.close()
+
+
+@pytest.fixture
+def shipped(shipping: Node) -> Node:
+    """The same node, with an empty folder for files."""
+    files = shipping.folder / "files"
+    files.mkdir(exist_ok=True)
+    for each in files.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
+    return shipping
 
 
 async def test_the_handlers_of_the_repository_are_those_of_the_readme(shipped: Node) -> None:

@@ -308,7 +308,7 @@ async def test_a_second_signal_ends_the_node_at_once_with_all_its_processes(
     await eventually(lambda: _is_draining(node))
     await insists(node, signal.SIGINT)
     assert node.ended() == 128 + signal.SIGINT
-    await node.gone(within_s=60)
+    await node.gone()
     begun.unlink()
     again = start_node(**FAR)
     await eventually(begun.exists)
@@ -342,7 +342,7 @@ async def test_a_killed_node_leaves_nothing_running_and_its_jobs_run_again(
     await eventually(begun.exists)
     queued = [await node.submit("digest", {"file": f"{begun}{i}"}) for i in range(3)]
     node.kill()
-    await node.gone(within_s=60)
+    await node.gone()
     begun.unlink()
     again = start_node(**FAR)
     await eventually(begun.exists)
@@ -365,7 +365,7 @@ async def test_processes_that_outlived_node_and_warden_end_when_the_node_starts_
     node.kill()
     assert node.processes()
     again = start_node(**FAR)
-    await node.gone(within_s=60)
+    await node.gone()
     assert (await again.outcome("echo", 1))["status"] == "successful"
 
 

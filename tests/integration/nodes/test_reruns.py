@@ -10,13 +10,13 @@ from contextlib import suppress
 import aiohttp
 import pytest
 
-from tests.support.effort import variants
+from tests.support.effort import rounds, variants
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.redis import RedisServer
 
 Settings = Mapping[str, object]
-JOBS = 150
+JOBS = rounds(80, long=150)
 
 
 @pytest.fixture
