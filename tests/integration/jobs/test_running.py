@@ -122,6 +122,7 @@ async def test_a_pool_process_loads_no_more_than_it_needs(node: Node) -> None:
     loaded = (await node.outcome("loaded"))["result"]
     assert "scheduler.processes.child.job_loop" in loaded
     assert "scheduler.processes.pool_process" not in loaded
+    assert "scheduler.core.job" not in loaded
 
 
 @pytest.mark.parametrize("task", ["leave_child", "leave_thread", "leave_fork"])
