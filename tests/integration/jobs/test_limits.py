@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.integration.nodes.test_shares import most_at_once, spans
-from tests.support.effort import rounds
+from tests.support.effort import rounds, variants
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.postgres import PostgresServer
@@ -89,7 +89,7 @@ def town(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("most", [1, 3])
+@pytest.mark.parametrize("most", variants([3], long=[1]))
 async def test_never_more_run_at_once_whatever_fails(
     town: Callable[[], tuple[list[Node], Proxy, ExitStack]],
     own_redis: RedisServer,

@@ -215,7 +215,12 @@ def key_of(key: Any) -> str:  # noqa: ANN401
     return made if isinstance(made, str) else json.dumps(made)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=rounds(2, long=4),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
 @given(batch=st.lists(values, min_size=30, max_size=60))
 def test_values_come_back_as_the_judge_says(stored: Node, batch: list[Any]) -> None:
     """From the handler through each store and HTTP: a batch of values in one job."""
