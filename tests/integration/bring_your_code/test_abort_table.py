@@ -26,7 +26,7 @@ PAGE = ROOT / "docs" / "aborts.md"
 KEEP = bool(os.environ.get("KEEP"))
 REPEATS = 5 if KEEP else 1
 ORDER = [case.does for case in CASES]
-BEGIN_S = 40.0
+BEGIN_S = 60.0
 BESIDE = ["__init__.py", "accounts.py", "hold.py", "orders.py"]
 """What the handlers in the folder `stopping` use of the others."""
 BEGAN = "began"

@@ -20,12 +20,12 @@ from tests.support.effort import rounds
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node
 
-RUN_S = 40.0
+RUN_S = 60.0
 """How long a job may take before it counts as hanging: each takes a second or two, and several
 times that where other tests keep the machine busy (a grid search starts three interpreters)."""
 LONG_S = 600
 """How long a job would stay in its query if it were not aborted."""
-TIDY_S = 20.0
+TIDY_S = 60.0
 """How long what a job left behind may take to disappear."""
 
 

@@ -13,9 +13,9 @@ from tests.support.eventually import eventually
 from tests.support.nodes import Node
 from tests.support.process_table import proc_file
 
-ABORTS = int(os.environ.get("ABORTS", rounds(60, long=200)))
+ABORTS = int(os.environ.get("ABORTS", rounds(40, long=200)))
 """How many aborts in a row: `ABORTS=500` for still more."""
-WARM_UP = rounds(30, long=60)
+WARM_UP = rounds(20, long=60)
 """How many before the first measurement: thread pools and memory grow on demand."""
 IDLE_S = 1.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
