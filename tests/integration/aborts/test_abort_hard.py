@@ -83,7 +83,7 @@ async def test_a_signal_that_one_job_blocked_still_reaches_the_next(
         assert (await own_node.outcome("mask"))["status"] == "successful"
     job = await own_node.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
-    status, job = await own_node.abort(job, "wait=30")
+    status, job = await own_node.abort(job, f"grace_s={PATIENCE_S}&wait=50")
     assert (status, job["abort"]["signal"]) == (200, "SIGTERM")
     assert begun.read_text() == "unwound"
 

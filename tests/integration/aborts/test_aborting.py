@@ -49,7 +49,7 @@ async def test_a_handler_cleans_up_within_its_grace_period(
     """`finally` and `with` blocks run, sync and async."""
     job = await node.submit(task, {"file": str(begun)})
     await eventually(begun.exists)
-    status, job = await node.abort(job)
+    status, job = await node.abort(job, f"grace_s={PATIENCE_S}&wait=50")
     assert (status, job["abort"]["signal"]) == (200, "SIGTERM")
     assert begun.read_text() == "unwound"
 

@@ -284,7 +284,7 @@ async def test_a_job_that_outlasts_the_drain_runs_again_without_counting_as_lost
     start_node: Nodes, begun: Path
 ) -> None:
     """It goes back to the queue, and the next node, here the same, runs it."""
-    node = start_node(NODE__DRAIN_S=0.1, NODE__LOSSES_MAX=1, **FAR)
+    node = start_node(NODE__DRAIN_S=0.1, NODE__LOSSES_MAX=1, ABORT__GRACE_S=60, **FAR)
     job = await node.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
     assert node.drain() == 0
