@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nodes import node, own_node, start_node_fixture
+from tests.support.nodes import lone_node, node, own_node, start_node_fixture
 from tests.support.programs.left_out import pytest_unconfigure
 from tests.support.servers.fronts import front
 from tests.support.servers.postgres import postgres_server, postgres_url
@@ -31,6 +31,7 @@ from tests.support.servers.redis_groups import (
 
 __all__ = [
     "front",
+    "lone_node",
     "namespace_fixture",
     "node",
     "own_cluster",

@@ -26,9 +26,10 @@ maps these to status codes, and only `main` to an exit status.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from scheduler.core.job import Job
+if TYPE_CHECKING:  # each pool process would import it for nothing, which takes long
+    from scheduler.core.job import Job
 
 
 class SchedulerError(Exception):

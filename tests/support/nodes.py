@@ -2,6 +2,7 @@
 
     node         one for the session, with two workers and an embedded queue: for harmless tests
     own_node     one for the tests of a file that count its processes; each test leaves none behind
+    lone_node    the same with one worker: each job follows in the same process, or its successor
     start_node   starts nodes for one test, which may kill, drain and configure them
 
 The processes that a node leaves running are found by an environment variable of the tests, which
@@ -15,6 +16,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +26,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from tests.support.eventually import eventually
+from tests.support.eventually import LOOK_S, eventually
 from tests.support.forking.client import ForkedProcess, forked_node
 from tests.support.process_table import bearers, command_of, members, zombies
 
@@ -160,7 +162,7 @@ class Node:
             there = "\n".join(f"{pid}: {command_of(pid)}" for pid in self.processes())
             raise AssertionError(f"{own} processes are its own, and there are:\n{there}") from late
 
-    async def gone(self, *, within_s: float = 5.0) -> None:
+    async def gone(self, *, within_s: float = END_S) -> None:
         """Wait until none of its processes is left."""
         await eventually(lambda: not self.processes(), within_s=within_s, saying="nothing runs")
 
@@ -171,6 +173,7 @@ class Node:
             for pid in left:
                 with suppress(ProcessLookupError):  # the warden may end it first
                     os.kill(pid, signal.SIGKILL)
+            time.sleep(LOOK_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -257,5 +260,14 @@ def own_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     nodes = Nodes(tmp_path_factory.mktemp("own"))
     try:
         yield nodes()
+    finally:
+        nodes.close()
+
+
+@pytest.fixture(scope="module")
+def lone_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    nodes = Nodes(tmp_path_factory.mktemp("lone"))
+    try:
+        yield nodes(NODE__WORKERS=1)
     finally:
         nodes.close()

@@ -17,7 +17,7 @@ async def plant(node: Node, file: Path, *kinds: str, then: str = "wait") -> Body
     """Submit a job that starts these kinds of processes, and wait until all exist; the job."""
     before = set(node.members())
     job = await node.submit("tree", seeds(node, file, *kinds, then=then))
-    await eventually(file.exists, within_s=15)
+    await eventually(file.exists, within_s=60)
     if then == "wait" and "chains" not in kinds:
         expected = 1 + sum(KINDS[kind] for kind in kinds)
         await eventually(lambda: len(set(node.members()) | before) == len(before) + expected - 1)

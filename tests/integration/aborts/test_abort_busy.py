@@ -26,7 +26,8 @@ CLIENTS: Final = 8
 @asynccontextmanager
 async def _requests(node: Node, job: Body) -> AsyncIterator[None]:
     """Let clients read a job, and submit and abort others, as fast as the node answers."""
-    own = {"uid": "loud", "task": "echo", "data": None}
+    # They wait for a time: a user who runs nothing would get each slot before the one who has two.
+    own = {"uid": "loud", "task": "echo", "data": None, "delay_s": 3600}
 
     async def ask() -> None:
         async with aiohttp.ClientSession(node.url) as session:

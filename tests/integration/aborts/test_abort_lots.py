@@ -1,6 +1,6 @@
 """Aborts amid lots of short jobs: the one that is aborted ends, and no other job is harmed.
 
-`LOT_RACES=10000` runs this many aborts; `make test` runs some hundred.
+`LOT_RACES=10000` runs this many aborts; `make test` runs some dozens.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
+from tests.support.effort import rounds
 from tests.support.nodes import Node, Nodes
 from tests.support.servers.redis import RedisServer
 
-RACES: Final = int(os.environ.get("LOT_RACES", "200"))
+RACES: Final = int(os.environ.get("LOT_RACES", rounds(60, long=200)))
 ROUND: Final = 60
 """How many jobs are submitted at once; a third of them is aborted."""
 CLOSE_S: Final = 0.005

@@ -1,7 +1,7 @@
 """Aborts at every point of a job's life: at random through a real node, and at named points.
 
 At whatever point, the job ends aborted or successful, every answer stays true, and no other job is
-harmed. `RACES=10000` runs this many random races; `make test` runs a few hundred.
+harmed. `RACES=10000` runs this many random races; `make test` runs a hundred.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ import pytest
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, Cleanup, Death, Status
 from scheduler.store import open_store
+from tests.support.effort import rounds
 from tests.support.nodes import Nodes
 from tests.support.sse import Events, listening
 from tests.support.workers import NodeUnderTest, at_work
 
-RACES: Final = int(os.environ.get("RACES", "400"))
+RACES: Final = int(os.environ.get("RACES", rounds(120, long=400)))
+STEP: Final = 1.02 if RACES >= 400 else 1.07
+"""How fast the patience grows and shrinks: it finds its measure within the races that there are."""
 RACERS: Final = 8
 """How many users submit and abort at the same time; each of their jobs is one race."""
 KILLED: Final = Death(signal="SIGKILL", processes=1, survivors=0)
@@ -232,7 +235,7 @@ class Races:
             wait_s = self._random.choice((0, 0, 30))
             grace = self._random.choice(("", "&grace_s=0", "&grace_s=0.05"))
             told, answer = await self._call("DELETE", f"/racer/{job_id}?wait={wait_s}{grace}")
-            self._patience_s *= 0.98 if told == 409 else 1.02
+            self._patience_s *= 1 / STEP if told == 409 else STEP
             status = answer["job"]["status"] if told == 409 else answer["status"]
             self.races.append(Race(job_id, told, status))
 

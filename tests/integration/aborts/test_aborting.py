@@ -7,24 +7,29 @@ from pathlib import Path
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.nodes import Node, Nodes
+from tests.support.nodes import Node
+
+GENTLE = ["wait", "async_wait", "regex"]
+"""Jobs that end by themselves within a grace period, and use up none."""
+HARD = ["stubborn", "digest", "children"]
+PATIENCE_S = 60
 
 
-@pytest.fixture
-def lone(start_node: Nodes) -> Node:
-    """A node for one test, so that its processes can be counted."""
-    return start_node(NODE__WORKERS=2)
-
-
-@pytest.mark.parametrize("grace_s", [0, 0.3])
-@pytest.mark.parametrize("task", ["wait", "async_wait", "stubborn", "regex", "digest", "children"])
+@pytest.mark.parametrize(
+    ("task", "grace_s"),
+    [
+        *((task, 0) for task in GENTLE + HARD),
+        *((task, PATIENCE_S) for task in GENTLE),
+        *((task, 0.3) for task in HARD),
+    ],
+)
 async def test_a_running_job_is_ended_with_all_its_processes(
-    lone: Node, begun: Path, task: str, grace_s: float
+    own_node: Node, begun: Path, task: str, grace_s: float
 ) -> None:
     """The main promise, for a sleeping, a stubborn and a CPU-bound job, and for a whole tree."""
-    job = await lone.submit(task, {"file": str(begun)})
+    job = await own_node.submit(task, {"file": str(begun)})
     await eventually(begun.exists)
-    status, job = await lone.abort(job, f"grace_s={grace_s}&wait=30&reason=enough")
+    status, job = await own_node.abort(job, f"grace_s={grace_s}&wait=50&reason=enough")
     assert (status, job["status"]) == (200, "aborted")
     abort = job["abort"]
     assert abort["survivors"] == 0
@@ -32,10 +37,9 @@ async def test_a_running_job_is_ended_with_all_its_processes(
     assert abort["reason"] == "enough"
     assert abort["finished_at"] == job["finished_at"]
     assert abort["latency_ms"] >= 0
-    gentle = grace_s and task in {"wait", "async_wait", "regex"}
-    assert abort["signal"] == ("SIGTERM" if gentle else "SIGKILL")
-    await lone.alone()
-    assert (await lone.outcome("echo", 1))["status"] == "successful"
+    assert abort["signal"] == ("SIGTERM" if grace_s and task in GENTLE else "SIGKILL")
+    await own_node.alone()
+    assert (await own_node.outcome("echo", 1))["status"] == "successful"
 
 
 @pytest.mark.parametrize("task", ["wait", "async_wait"])
@@ -45,7 +49,7 @@ async def test_a_handler_cleans_up_within_its_grace_period(
     """`finally` and `with` blocks run, sync and async."""
     job = await node.submit(task, {"file": str(begun)})
     await eventually(begun.exists)
-    status, job = await node.abort(job)
+    status, job = await node.abort(job, f"grace_s={PATIENCE_S}&wait=50")
     assert (status, job["abort"]["signal"]) == (200, "SIGTERM")
     assert begun.read_text() == "unwound"
 
@@ -56,7 +60,7 @@ async def test_a_handler_whose_threads_send_messages_cleans_up_as_well(
     """The exception is raised in the main thread, whatever other threads are sending."""
     job = await node.submit("chatter", {"file": str(begun)}, hook="http://127.0.0.1:9/")
     await eventually(begun.exists)
-    status, job = await node.abort(job, "grace_s=10&wait=30")
+    status, job = await node.abort(job, f"grace_s={PATIENCE_S}&wait=50")
     assert (status, job["abort"]["signal"]) == (200, "SIGTERM")
     assert begun.read_text() == "cleaned up"
 
@@ -71,19 +75,18 @@ async def test_the_grace_period_of_a_stop_can_be_shortened(node: Node, begun: Pa
     assert (status, job["status"], job["abort"]["signal"]) == (200, "aborted", "SIGKILL")
 
 
-async def test_a_queued_job_is_aborted_at_once(start_node: Nodes, begun: Path) -> None:
+async def test_a_queued_job_is_aborted_at_once(lone_node: Node, begun: Path) -> None:
     """It does not have to wait for a worker."""
-    node = start_node(NODE__WORKERS=1)
-    first = await node.submit("wait", {"file": str(begun)})
+    first = await lone_node.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
-    second = await node.submit("echo", 1)
-    status, job = await node.abort(second, "reason=changed%20my%20mind")
+    second = await lone_node.submit("echo", 1)
+    status, job = await lone_node.abort(second, "reason=changed%20my%20mind")
     assert (status, job["status"], job["attempt"]) == (200, "aborted", 0)
     assert job["abort"]["signal"] is None
     assert job["abort"]["processes"] == job["abort"]["survivors"] == 0
-    assert (await node.abort(first))[0] == 200
-    assert (await node.outcome("echo", 2))["status"] == "successful"
-    assert (await node.job(second))["status"] == "aborted"
+    assert (await lone_node.abort(first))[0] == 200
+    assert (await lone_node.outcome("echo", 2))["status"] == "successful"
+    assert (await lone_node.job(second))["status"] == "aborted"
 
 
 async def test_an_abort_without_waiting_answers_202_and_takes_effect(
@@ -116,17 +119,16 @@ async def test_a_finished_job_cannot_be_aborted(node: Node) -> None:
     assert problem["job"]["status"] == "successful"
 
 
-async def test_all_jobs_of_a_user_are_aborted_in_one_request(start_node: Nodes) -> None:
+async def test_all_jobs_of_a_user_are_aborted_in_one_request(lone_node: Node) -> None:
     """And no job of another user."""
-    node = start_node(NODE__WORKERS=1)
     jobs = [{"uid": "many", "task": "wait", "data": {"file": "/dev/null"}}] * 10
-    status, submitted = await node.call("POST", "/", jobs)
+    status, submitted = await lone_node.call("POST", "/", jobs)
     assert status == 202
-    await eventually(lambda: _status_is(node, submitted[0], "running"))
-    status, counts = await node.call("DELETE", "/many")
+    await eventually(lambda: _status_is(lone_node, submitted[0], "running"))
+    status, counts = await lone_node.call("DELETE", "/many")
     assert (status, counts) == (200, {"aborted": 9, "aborting": 1})
     for job in submitted:
-        assert (await node.job(job, wait_s=30))["status"] == "aborted"
+        assert (await lone_node.job(job, wait_s=30))["status"] == "aborted"
 
 
 async def test_the_clean_up_runs_in_a_fresh_process_after_the_death(
@@ -148,8 +150,8 @@ async def test_a_failed_clean_up_is_shown_in_the_receipt(node: Node, begun: Path
     """A person has to clean up by hand then, and must know."""
     job = await node.submit("not_undoable", {"file": str(begun)})
     await eventually(begun.exists)
-    await node.abort(job)
-    await eventually(lambda: _cleanup_is(node, job, "failed"))
+    status, aborted = await node.abort(job, "wait=60&until=over")
+    assert (status, aborted["abort"]["cleanup"]) == (200, "failed")
 
 
 async def _status_is(node: Node, job: dict[str, object], status: str) -> bool:

@@ -26,27 +26,25 @@ def lives(pid: int) -> bool:
 
 @pytest.mark.parametrize("how", HOWS)
 async def test_a_process_outside_of_its_jobs_tree_is_ended_by_an_abort(
-    start_node: Nodes, begun: Path, how: str
+    lone_node: Node, begun: Path, how: str
 ) -> None:
     """However it detached itself: `survivors: 0` is a promise."""
-    node = start_node(NODE__WORKERS=1)
-    job = await node.submit(how, {"file": str(begun), "waits": True})
+    job = await lone_node.submit(how, {"file": str(begun), "waits": True})
     await eventually(lambda: begun.exists() and begun.read_text())
-    status, job = await node.abort(job, "grace_s=0&wait=30")
+    status, job = await lone_node.abort(job, "grace_s=0&wait=30")
     assert (status, job["abort"]["survivors"]) == (200, 0)
     assert not lives(int(begun.read_text()))
 
 
 @pytest.mark.parametrize("how", HOWS)
 async def test_a_process_outside_of_its_jobs_tree_does_not_outlive_a_job_that_returns(
-    start_node: Nodes, begun: Path, how: str
+    lone_node: Node, begun: Path, how: str
 ) -> None:
     """Nothing stops such a job, so only the regular look finds the process."""
-    node = start_node(NODE__WORKERS=1)
-    job = await node.outcome(how, {"file": str(begun), "waits": False})
+    job = await lone_node.outcome(how, {"file": str(begun), "waits": False})
     assert job["status"] == "successful", job
     await eventually(lambda: not lives(job["result"]))
-    assert (await node.outcome("echo", 1))["status"] == "successful"
+    assert (await lone_node.outcome("echo", 1))["status"] == "successful"
 
 
 async def test_a_job_that_stops_the_fork_server_is_ended(node: Node, begun: Path) -> None:

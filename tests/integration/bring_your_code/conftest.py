@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.bring_your_code.site import Site, served
+from tests.support.forking.client import forked_node
 from tests.support.nodes import ROOT, Node
 from tests.support.servers.postgres import PostgresServer
 
@@ -17,16 +18,26 @@ APPLICATION = "brought"
 """The name under which the handlers' connections are listed by PostgreSQL."""
 
 
+HANDLERS = ROOT / "tests" / "handlers_real"
+
+
+@pytest.fixture(scope="module")
+def handlers() -> Path:
+    """The handlers of a file's tests."""
+    return HANDLERS
+
+
 @pytest.fixture(scope="module")
 def brought(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer
+    tmp_path_factory: pytest.TempPathFactory, handlers: Path, postgres_server: PostgresServer
 ) -> Iterator[Node]:
     """A node with one worker: so each job finds what the one before left in its process."""
     place = f"127.0.0.1:{postgres_server.port}/postgres?application_name={APPLICATION}"
     node = Node(
         tmp_path_factory.mktemp("brought"),
-        {"NODE__WORKERS": 1, "HANDLERS__PATH": ROOT / "tests" / "handlers_real"},
+        {"NODE__WORKERS": 1, "HANDLERS__PATH": handlers},
         environment={"DATABASE_URL": f"postgresql://postgres@{place}", "MPLBACKEND": "Agg"},
+        launch=forked_node,
     )
     try:
         yield node

@@ -30,7 +30,7 @@ async def check_free(node: Node, kind: str, place: Path) -> None:
     for _ in range(2):
         jobs = [await node.submit("take_it", data) for _ in range(2)]
         for job in jobs:
-            found = await node.job(job, wait_s=10)
+            found = await node.job(job, wait_s=60)
             assert found["status"] == "successful", found["error"]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from scheduler.processes.child.between_jobs.leaks import COUNT_EVERY
+from tests.support.effort import rounds, variants
 from tests.support.nodes import Node, Nodes
 
 DESCRIPTORS_MAX = 1024
@@ -37,7 +38,11 @@ async def check(node: Node, task: str, data: object, *, jobs: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "jobs"), [("heap", 30), ("small objects", 15), ("mapping", 15), ("malloc", 15)]
+    ("kind", "jobs"),
+    variants(
+        [("heap", rounds(15, long=30)), ("mapping", 15)],
+        long=[("small objects", 15), ("malloc", 15)],
+    ),
 )
 async def test_memory_that_jobs_leave_does_not_add_up_to_a_limit(
     fresh: Node, kind: str, jobs: int
@@ -57,7 +62,7 @@ async def test_a_job_that_leaves_no_memory_is_the_only_one_that_fails(
 
 
 @pytest.mark.parametrize("task", ["leave_memory", "leave_memory_without_limit"])
-@pytest.mark.parametrize("kind", ["heap", "mapping", "malloc"])
+@pytest.mark.parametrize("kind", variants(["heap", "mapping"], long=["malloc"]))
 async def test_a_job_has_the_memory_that_it_may_take_whatever_ran_before(
     fresh: Node, task: str, kind: str
 ) -> None:
@@ -68,7 +73,8 @@ async def test_a_job_has_the_memory_that_it_may_take_whatever_ran_before(
 
 
 @pytest.mark.parametrize(
-    "kind", ["files", "duplicates", "files of a C library", "sockets", "epolls", "pipes"]
+    "kind",
+    variants(["files of a C library", "sockets"], long=["files", "duplicates", "epolls", "pipes"]),
 )
 async def test_descriptors_that_jobs_leave_do_not_add_up_to_the_limit(
     scarce: Node, kind: str
@@ -90,9 +96,9 @@ async def test_descriptors_with_high_numbers_are_counted_too(fresh: Node) -> Non
     assert len({job["result"] for job in ran}) > 1
 
 
-async def test_sixty_jobs_in_a_row_may_leave_sixty_files(scarce: Node) -> None:
+async def test_many_jobs_in_a_row_may_leave_many_files(scarce: Node) -> None:
     """A process that is replaced must not leave them to the next."""
-    await check(scarce, "leave_descriptors", "files", jobs=60)
+    await check(scarce, "leave_descriptors", "files", jobs=rounds(36, long=60))
 
 
 @pytest.mark.parametrize(

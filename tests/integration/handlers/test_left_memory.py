@@ -11,12 +11,13 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.effort import variants
 from tests.support.eventually import eventually
 from tests.support.handlers.folders import serving
 from tests.support.nodes import Body, Node
 
 SHM = Path("/dev/shm")  # noqa: S108 - where memory has names
-GONE_S = 20.0
+GONE_S = 60.0
 
 FILES = {
     "left_memory.py": """
@@ -236,7 +237,7 @@ async def test_what_an_aborted_job_left_is_removed(
     await gone(names)
 
 
-@pytest.mark.parametrize("kind", ["segment", "semaphore", "folder"])
+@pytest.mark.parametrize("kind", variants(["segment", "folder"], long=["semaphore"]))
 async def test_what_the_jobs_of_a_killed_node_left_is_removed(
     tmp_path: Path, begun: Path, tag: str, kind: str
 ) -> None:
@@ -323,7 +324,7 @@ async def test_the_exit_of_an_aborted_job_with_a_grace_period_runs(
     data = {"file": str(tmp_path / "exit"), "then": "wait", "begun": str(begun)}
     job = await leaver.submit("exits", data)
     await eventually(begun.exists)
-    status, job = await leaver.abort(job, "grace_s=10&wait=30")
+    status, job = await leaver.abort(job, "grace_s=60&wait=50")
     assert (status, job["abort"]["signal"]) == (200, "SIGTERM")
     await eventually((tmp_path / "exit").exists, within_s=GONE_S)
 
@@ -347,6 +348,6 @@ async def test_an_exit_that_hangs_delays_nobody_for_long(leaver: Node, tmp_path:
     assert (await leaver.outcome("hangs"))["result"] == "done"
     for number in range(4):
         assert (await leaver.outcome("echo", number))["result"] == number
-    await eventually(lambda: len(leaver.processes()) == 5 + leaver.workers + 1, within_s=15)
+    await eventually(lambda: len(leaver.processes()) == 5 + leaver.workers + 1, within_s=60)
     assert (await leaver.outcome("fails", str(tmp_path / "after")))["result"] == "done"
     await eventually((tmp_path / "after").exists, within_s=GONE_S)

@@ -193,13 +193,15 @@ async def test_each_handler_is_listed_once(market: Node) -> None:
     assert sorted(each["name"] for each in listed) == names.split()
 
 
-def test_a_handler_of_a_package_that_cannot_be_loaded_stops_the_start(tmp_path: Path) -> None:
+async def test_a_handler_of_a_package_that_cannot_be_loaded_stops_the_start(tmp_path: Path) -> None:
     """With file and line, and without a traceback."""
-    said = start_refused(tmp_path, {"shop/__init__.py": "", "shop/jobs.py": "x = 1\nx = = 2\n"})
+    said = await start_refused(
+        tmp_path, {"shop/__init__.py": "", "shop/jobs.py": "x = 1\nx = = 2\n"}
+    )
     assert f"{tmp_path / 'handlers/shop/jobs.py'}:2: " in said
 
 
-def test_a_handler_that_cannot_be_called_stops_the_start(tmp_path: Path) -> None:
+async def test_a_handler_that_cannot_be_called_stops_the_start(tmp_path: Path) -> None:
     """A method that needs an object, for example."""
     text = """
         from scheduler import handler
@@ -209,7 +211,7 @@ def test_a_handler_that_cannot_be_called_stops_the_start(tmp_path: Path) -> None
             def sell(self, data):
                 return data
     """
-    said = start_refused(tmp_path, {"shop.py": text})
+    said = await start_refused(tmp_path, {"shop.py": text})
     assert f"{tmp_path / 'handlers/shop.py'}:" in said
     assert "method" in said
 
@@ -271,12 +273,13 @@ VERSIONS = {
 }
 
 
-@pytest.fixture
-def edited(tmp_path: Path) -> Iterator[Node]:
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node whose helper files have changed since it started."""
-    with serving(tmp_path, VERSIONS, NODE__WORKERS=1) as node:
+    folder = tmp_path_factory.mktemp("edited")
+    with serving(folder, VERSIONS, NODE__WORKERS=1) as node:
         for name in ("helper.py", "parts/late.py"):
-            file = lay_out(tmp_path / "handlers", {name: CHANGED}) / name
+            file = lay_out(folder / "handlers", {name: CHANGED}) / name
             later = file.stat().st_mtime + 10  # so that compiled code of before is out of date
             os.utime(file, (later, later))
         yield node

@@ -156,7 +156,7 @@ async def test_later_processes_begin_with_what_jobs_imported_before(
         assert value == 1
         return bool(before)
 
-    await eventually(loaded_before, within_s=15)
+    await eventually(loaded_before, within_s=60)
 
 
 @pytest.mark.parametrize("name", UNSAFE)

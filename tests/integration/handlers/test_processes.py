@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.effort import variants
 from tests.support.handlers.folders import serving
 from tests.support.nodes import Node
 
-METHODS = ["fork", "spawn", "forkserver"]
+METHODS = variants(["fork", "spawn"], long=["forkserver"])
+"""Python's third one starts an interpreter as `spawn` does, and forks it as `fork` does."""
 
 FILES = {
     "__init__.py": "",
@@ -259,7 +261,7 @@ async def result(node: Node, task: str, data: object = None) -> Any:  # noqa: AN
     return job["result"]
 
 
-@pytest.mark.parametrize("method", [None, *METHODS])
+@pytest.mark.parametrize("method", [None, "fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("task", ["pool", "executor"])
 async def test_a_pool_of_processes_computes(parent: Node, task: str, method: str | None) -> None:
     """With the start method left alone, and with each of them."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.effort import rounds, variants
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 
@@ -52,12 +53,12 @@ async def test_an_abort_with_children_ends_a_family_that_keeps_growing(start_nod
     """Handlers submit while the abort goes on: nothing of it may be left, nor come later."""
     node = start_node(NODE__WORKERS=4)
     job = await node.submit("breed")
-    await eventually(lambda: _has_children(node, job, at_least=50))
+    await eventually(lambda: _has_children(node, job, at_least=rounds(20, long=50)))
 
     status, aborted = await node.abort(job, "children=true&wait=30&grace_s=0")
     assert (status, aborted["status"]) == (200, "aborted")
 
-    await eventually(lambda: _all_over(node), within_s=20)
+    await eventually(lambda: _all_over(node), within_s=60)
     _, jobs = await node.call("GET", "/u1?limit=1000&status=successful,terminated")
     # A running one may have met the refusal before its own abort.
     assert {each["error"]["type"] for each in jobs} <= {"atlanscheduler_client.problems.Problem"}
@@ -79,7 +80,7 @@ async def test_a_parent_that_waits_for_its_child_is_aborted_before_it(
         assert (await node.job(child, wait_s=30))["status"] == "aborted"
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", variants([2], long=[1]))
 async def test_a_node_whose_jobs_all_wait_for_their_children_says_so_once(
     start_node: Nodes, workers: int
 ) -> None:
@@ -92,7 +93,7 @@ async def test_a_node_whose_jobs_all_wait_for_their_children_says_so_once(
         ]
         before = len(_warnings(node))
         _, jobs = await node.call("POST", "/", order)
-        await eventually(lambda: len(_warnings(node)) > before, within_s=30)  # noqa: B023
+        await eventually(lambda: len(_warnings(node)) > before, within_s=60)  # noqa: B023
         assert _warnings(node)[-1]["jobs"] == sorted(job["id"] for job in jobs)
         assert "more workers" in _warnings(node)[-1]["event"]
         assert (await node.call("GET", "/-/ready"))[0] == 200

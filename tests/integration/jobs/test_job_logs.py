@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from tests.integration.nodes.test_several_nodes import member
+from tests.support.effort import rounds
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
 
@@ -21,6 +22,9 @@ __all__ = ["member"]
 WARM_UP = 40
 """So many short jobs make the node send them in lots."""
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (stdout|stderr|notice) (.*)")
+
+
+MEGABYTES = rounds(60, long=300)
 
 
 async def read(node: Node, job: Body) -> list[tuple[str, str]]:
@@ -51,15 +55,14 @@ async def followed(node: Node, job: Body) -> AsyncIterator[aiohttp.StreamReader]
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-async def test_what_a_job_of_a_lot_prints_is_in_its_own_log(start_node: Nodes, stream: str) -> None:
+async def test_what_a_job_of_a_lot_prints_is_in_its_own_log(lone_node: Node, stream: str) -> None:
     """Though they follow each other faster than the node reads."""
-    node = start_node(NODE__WORKERS=1)
     jobs = [{"uid": "lot", "task": "say_to", "data": [stream, n]} for n in range(WARM_UP + 60)]
     for together in (jobs[:WARM_UP], jobs[WARM_UP:]):  # the first ones make it send lots
-        status, submitted = await node.call("POST", "/", together)
+        status, submitted = await lone_node.call("POST", "/", together)
         assert status == 202, submitted
-        ended = [await node.job(job, wait_s=30) for job in submitted]
-    logs = [await read(node, job) for job in ended]
+        ended = [await lone_node.job(job, wait_s=30) for job in submitted]
+    logs = [await read(lone_node, job) for job in ended]
     assert logs == [[(stream, str(job["data"][1]))] for job in jobs[WARM_UP:]]
 
 
@@ -132,14 +135,16 @@ async def test_too_much_output_keeps_its_beginning_and_end_and_does_no_harm(
     node = start_node()
     await node.outcome("talk")
     before = memory_kib(node)
-    job = await node.submit("talk_much", {"megabytes": 300})
+    job = await node.submit("talk_much", {"megabytes": MEGABYTES})
     while (await node.job(job))["finished_at"] is None:
         assert (await node.call("GET", "/-/health", timeout_s=2))[0] == 200
     log = await read(node, job)
     assert (log[0][1], log[-1][1]) == ("the first line", "the last line")
     (left_out,) = [text for stream, text in log if stream == "notice"]
     shown = sum(len(text) + 1 for stream, text in log if stream == "stdout")
-    assert int(left_out.split()[0]) + shown == 300_000_000 + len("the first linethe last line\n\n")
+    assert int(left_out.split()[0]) + shown == MEGABYTES * 10**6 + len(
+        "the first linethe last line\n\n"
+    )
     assert 150_000 < shown < 256 * 1024
     assert memory_kib(node) - before < 20_000
     assert sum(file.stat().st_size for file in (node.folder / "data").glob("*.db*")) < 10_000_000
@@ -155,13 +160,12 @@ async def test_too_much_output_keeps_its_beginning_and_end_and_does_no_harm(
     ],
 )
 async def test_however_a_job_ends_its_last_output_is_kept_and_not_given_to_the_next(
-    start_node: Nodes, task: str, last: str | None
+    lone_node: Node, task: str, last: str | None
 ) -> None:
     """By a signal or its time limit, with a child that goes on printing, or with closed streams."""
-    node = start_node(NODE__WORKERS=1)
-    log = await read(node, await node.outcome(task))
+    log = await read(lone_node, await lone_node.outcome(task))
     assert last is None or log[-1] == ("stdout", last)
-    assert (await read(node, await node.outcome("talk")))[0] == ("stdout", "printed ü")
+    assert (await read(lone_node, await lone_node.outcome("talk")))[0] == ("stdout", "printed ü")
 
 
 async def test_an_abort_keeps_the_output_and_its_clean_up_has_a_part_of_its_own(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -11,14 +13,24 @@ from atlanscheduler_client import AsyncClient
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 from tests.support.process_table import command_of
+from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import RedisServer
 
 
-@pytest.fixture(name="asking", params=["sqlite", "postgres"])
-def asking_fixture(request: pytest.FixtureRequest, start_node: Nodes) -> Node:
+@pytest.fixture(name="asking", scope="module", params=["sqlite", "postgres"])
+def asking_fixture(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
     """A node in mode `tokens`."""
-    url = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    return start_node(AUTH__MODE="tokens", STORE__URL=url)
+    url = "sqlite"
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        url = asyncio.run(server.empty())
+    nodes = Nodes(tmp_path_factory.mktemp("asking"))
+    try:
+        yield nodes(AUTH__MODE="tokens", STORE__URL=url)
+    finally:
+        nodes.close()
 
 
 def admin(node: Node) -> str:

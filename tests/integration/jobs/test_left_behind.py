@@ -6,22 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.nodes import Nodes
+from tests.support.nodes import Node
 
 
-async def test_a_timer_ends_with_the_job_that_set_it(start_node: Nodes, begun: Path) -> None:
+async def test_a_timer_ends_with_the_job_that_set_it(lone_node: Node, begun: Path) -> None:
     """Its alarm would end the next job."""
-    node = start_node(NODE__WORKERS=1)
-    process = (await node.outcome("leave_timer"))["result"]
-    job = await node.outcome("brief", {"for_s": 0.5, "begun": str(begun)})
+    process = (await lone_node.outcome("leave_timer"))["result"]
+    job = await lone_node.outcome("brief", {"for_s": 0.5, "begun": str(begun)})
     assert job["status"] == "successful", job
-    assert (await node.outcome("pid"))["result"] == process
+    assert (await lone_node.outcome("pid"))["result"] == process
 
 
-async def test_every_job_begins_with_the_same_folder_and_umask(start_node: Nodes) -> None:
+async def test_every_job_begins_with_the_same_folder_and_umask(lone_node: Node) -> None:
     """Folder and umask decide which relative paths it opens, and who may read what it writes."""
-    node = start_node(NODE__WORKERS=1)
-    first, second = [(await node.outcome("leave_place"))["result"] for _ in range(2)]
+    first, second = [(await lone_node.outcome("leave_place"))["result"] for _ in range(2)]
     assert first == second
 
 
@@ -37,23 +35,21 @@ async def test_every_job_begins_with_the_same_folder_and_umask(start_node: Nodes
     ],
 )
 async def test_a_process_with_changed_state_runs_no_other_job(
-    start_node: Nodes, task: str, data: object
+    lone_node: Node, task: str, data: object
 ) -> None:
     """What cannot be restored, or still runs, ends with the process."""
-    node = start_node(NODE__WORKERS=1)
-    job = await node.outcome(task, data)
+    job = await lone_node.outcome(task, data)
     assert job["status"] == "successful", job
-    assert (await node.outcome("pid"))["result"] != job["result"]
-    await node.alone()
+    assert (await lone_node.outcome("pid"))["result"] != job["result"]
+    await lone_node.alone()
 
 
-async def test_nothing_sends_messages_as_the_next_job(start_node: Nodes) -> None:
+async def test_nothing_sends_messages_as_the_next_job(lone_node: Node) -> None:
     """A module may keep the context of a job that has ended."""
-    node = start_node(NODE__WORKERS=1)
-    left = await node.outcome("leave_voice", hook="http://127.0.0.1:9/")
-    job = await node.outcome("wake_voice", hook="http://127.0.0.1:9/")
+    left = await lone_node.outcome("leave_voice", hook="http://127.0.0.1:9/")
+    job = await lone_node.outcome("wake_voice", hook="http://127.0.0.1:9/")
     assert job["result"] == left["result"], "another process would prove nothing"
     assert job["progress"] is None
     for each in (left, job):
-        _, calls = await node.call("GET", f"/{each['uid']}/{each['id']}/hooks")
+        _, calls = await lone_node.call("GET", f"/{each['uid']}/{each['id']}/hooks")
         assert [call["event"] for call in calls] == ["job.ended"]

@@ -6,30 +6,28 @@ from pathlib import Path
 
 from tests.handlers.greedy import LIMIT_BYTES
 from tests.support.eventually import eventually
-from tests.support.nodes import Node, Nodes
+from tests.support.nodes import Node
 from tests.support.process_table import proc_file
 
 
-async def test_after_a_job_with_a_limit_the_next_one_has_none(start_node: Nodes) -> None:
+async def test_after_a_job_with_a_limit_the_next_one_has_none(lone_node: Node) -> None:
     """One worker, so the next job is in the same process, where the limit must be lifted."""
-    node = start_node(NODE__WORKERS=1)
-    before = await node.outcome("pid")
-    within = await node.outcome("greedy", {"where": "here", "bytes": LIMIT_BYTES // 4})
-    after = await node.outcome("take", LIMIT_BYTES)
+    before = await lone_node.outcome("pid")
+    within = await lone_node.outcome("greedy", {"where": "here", "bytes": LIMIT_BYTES // 4})
+    after = await lone_node.outcome("take", LIMIT_BYTES)
 
     assert within["result"] == LIMIT_BYTES // 4
     assert after["result"] == LIMIT_BYTES
-    assert (await node.outcome("pid"))["result"] == before["result"]
+    assert (await lone_node.outcome("pid"))["result"] == before["result"]
 
 
-async def test_beyond_its_limit_a_job_raises_and_its_process_is_replaced(start_node: Nodes) -> None:
+async def test_beyond_its_limit_a_job_raises_and_its_process_is_replaced(lone_node: Node) -> None:
     """What took the memory may still be there, and the next job would fail at once."""
-    node = start_node(NODE__WORKERS=1)
-    before = await node.outcome("pid")
-    beyond = await node.outcome("greedy", {"where": "here", "bytes": LIMIT_BYTES})
+    before = await lone_node.outcome("pid")
+    beyond = await lone_node.outcome("greedy", {"where": "here", "bytes": LIMIT_BYTES})
 
     assert (beyond["error"]["kind"], beyond["error"]["type"]) == ("exception", "MemoryError")
-    assert (await node.outcome("pid"))["result"] != before["result"]
+    assert (await lone_node.outcome("pid"))["result"] != before["result"]
 
 
 async def test_the_limit_holds_for_processes_that_the_job_starts(node: Node) -> None:
@@ -40,35 +38,34 @@ async def test_the_limit_holds_for_processes_that_the_job_starts(node: Node) -> 
     assert (within["result"], beyond["result"]) == (0, 1)
 
 
-async def test_a_process_whose_limit_cannot_be_lifted_runs_no_other_job(start_node: Nodes) -> None:
+async def test_a_process_whose_limit_cannot_be_lifted_runs_no_other_job(lone_node: Node) -> None:
     """The limit of one job must not affect the next."""
-    node = start_node(NODE__WORKERS=1)
-    before = await node.outcome("pid")
-    await node.outcome("shrink")
-    after = await node.outcome("take", LIMIT_BYTES)
+    before = await lone_node.outcome("pid")
+    await lone_node.outcome("shrink")
+    after = await lone_node.outcome("take", LIMIT_BYTES)
 
     assert after["result"] == LIMIT_BYTES
-    assert (await node.outcome("pid"))["result"] != before["result"]
+    assert (await lone_node.outcome("pid"))["result"] != before["result"]
 
 
 async def test_when_memory_is_short_the_kernel_kills_a_job_and_not_the_node(
-    own_node: Node,
+    lone_node: Node,
 ) -> None:
     """Only pool processes are first for the kernel: not the node, its queue or its warden."""
-    job = (await own_node.outcome("pid"))["result"]
+    job = (await lone_node.outcome("pid"))["result"]
     usual = int(Path("/proc/self/oom_score_adj").read_text())
 
     def scores() -> dict[int, int]:
         return {
             pid: int(score)
-            for pid in own_node.processes()
+            for pid in lone_node.processes()
             if (score := proc_file(pid, "oom_score_adj"))
         }
 
-    pools = own_node.workers + 1
-    await own_node.alone()
+    pools = lone_node.workers + 1
+    await lone_node.alone()
     await eventually(lambda: sorted(scores().values())[-pools:] == [1000] * pools)
     rest = {pid for pid, score in scores().items() if score == usual}
     assert len(scores()) == len(rest) + pools
-    assert own_node.process.pid in rest
+    assert lone_node.process.pid in rest
     assert job not in rest

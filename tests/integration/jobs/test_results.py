@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 from atlanscheduler_client import Client
 from atlanscheduler_client.json_text import integer
 from tests.support.commands import command
+from tests.support.effort import rounds
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.receiver import LOOPBACK, Receiver
 from tests.support.servers.redis import RedisServer
 
-DEEP = 100_000
+DEEP = rounds(20_000, long=100_000)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -214,7 +215,12 @@ def key_of(key: Any) -> str:  # noqa: ANN401
     return made if isinstance(made, str) else json.dumps(made)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=rounds(2, long=4),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
 @given(batch=st.lists(values, min_size=30, max_size=60))
 def test_values_come_back_as_the_judge_says(stored: Node, batch: list[Any]) -> None:
     """From the handler through each store and HTTP: a batch of values in one job."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.nodes import Node, Nodes
@@ -73,16 +75,25 @@ async def test_a_result_that_is_not_json_is_refused(node: Node, data: str) -> No
     assert (job["status"], job["error"]["kind"]) == ("terminated", "result")
 
 
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node where results are short."""
+    nodes = Nodes(tmp_path_factory.mktemp("strict"))
+    try:
+        yield nodes(LIMITS__RESULT_BYTES_MAX=1024)
+    finally:
+        nodes.close()
+
+
 @pytest.mark.parametrize(
     ("how", "kind"),
     [("result", "result"), ("text", "exception"), ("name", "exception"), ("long", "exception")],
 )
 async def test_a_result_or_exception_that_cannot_be_read_is_an_error(
-    start_node: Nodes, how: str, kind: str
+    strict: Node, how: str, kind: str
 ) -> None:
     """Else its process would count as broken, and the job would end as killed without a reason."""
-    node = start_node(LIMITS__RESULT_BYTES_MAX=1024)
-    job = await node.outcome("hostile", how)
+    job = await strict.outcome("hostile", how)
     assert (job["status"], job["error"]["kind"]) == ("terminated", kind), job["error"]
 
 
@@ -111,6 +122,7 @@ async def test_a_pool_process_loads_no_more_than_it_needs(node: Node) -> None:
     loaded = (await node.outcome("loaded"))["result"]
     assert "scheduler.processes.child.job_loop" in loaded
     assert "scheduler.processes.pool_process" not in loaded
+    assert "scheduler.core.job" not in loaded
 
 
 @pytest.mark.parametrize("task", ["leave_child", "leave_thread", "leave_fork"])

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.support.effort import rounds
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 
-AMID = 200
+AMID = rounds(80, long=200)
 """So many short jobs before them make the node send the next ones in lots."""
-USERS = ("ada", "bob") * 40
+USERS = ("ada", "bob") * rounds(12, long=40)
 
 
 async def seen_before(node: Node, users: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.effort import rounds
 from tests.support.eventually import eventually
 from tests.support.nodes import Node
 from tests.support.process_table import proc_file
 
-ABORTS = int(os.environ.get("ABORTS", "200"))
-"""How many aborts in a row; `ABORTS=500` for the long form."""
-WARM_UP = 60
+ABORTS = int(os.environ.get("ABORTS", rounds(40, long=200)))
+"""How many aborts in a row: `ABORTS=500` for still more."""
+WARM_UP = rounds(20, long=60)
 """How many before the first measurement: thread pools and memory grow on demand."""
 IDLE_S = 1.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -13,12 +13,15 @@ import pytest
 
 from scheduler.core.job import Status
 from scheduler.store import open_store
+from tests.support.effort import rounds
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.redis import RedisServer
 from tests.support.stores import known, later, new
 
 CLIENTS = 3
+NAMES = "abc"[: rounds(2, long=3)]
+"""Of the nodes that are restarted."""
 FAR = 3600
 """So long that the safety net cannot cause what a test sees."""
 
@@ -40,7 +43,7 @@ async def test_a_draining_node_begins_nothing_and_says_so(start_node: Nodes, beg
 
     again = start_node(NODE__NAME="again", NODE__LOSSES_MAX=1, QUEUE__IDLE_WINDOW_S=FAR)
     assert (await again.job(running))["status"] == "successful"
-    ends = [await again.job(job, wait_s=20) for job in waiting]
+    ends = [await again.job(job, wait_s=60) for job in waiting]
     assert [job["result"] for job in ends] == [0, 1, 2, 3]
     assert {(job["node"], job["attempt"]) for job in ends} == {("again", 1)}
 
@@ -85,13 +88,13 @@ async def test_a_rolling_restart_loses_nothing_and_is_answered_by_nothing_but_2x
 
     folder = tmp_path / "guarded"
     (folder / "locks").mkdir(parents=True)
-    nodes = {name: start(name) for name in "abc"}
+    nodes = {name: start(name) for name in NAMES}
     load = Load(nodes, folder)
     over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for number in range(CLIENTS):
             group.create_task(load.submit(number, over))
-        for name in "abc":
+        for name in NAMES:
             load.restarting = name
             assert await asyncio.to_thread(nodes[name].drain) == 0
             nodes[name] = await asyncio.to_thread(start, name)

@@ -16,7 +16,8 @@ import pytest
 
 from scheduler.core.access.token import new_secret
 from tests.support.eventually import eventually
-from tests.support.nodes import ROOT, Body, Node
+from tests.support.forking.client import forked_node
+from tests.support.nodes import ROOT, Body, Launch, Node, executed
 
 ON_TERMINAL = Path(__file__).with_name("on_terminal.py")
 PLAIN = "\x1b]0;title\x07\x1b[2J\x9b31m\u202eback\u2066\u2028\x7f\r\nforged line\t\x00"
@@ -133,8 +134,15 @@ class Hostile:
 def node_fixture(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Node]:
     """A node that asks for tokens, with both forms of its log."""
     settings = {"AUTH__MODE": "tokens", "AUTH__ADMIN_TOKEN": ADMIN.text}
-    program = ON_TERMINAL if request.param == "terminal" else ROOT / "main.py"
-    node = Node(tmp_path / "node", settings, environment={"NO_COLOR": "1"}, program=program)
+    is_terminal = request.param == "terminal"
+    launch: Launch = executed if is_terminal else forked_node
+    node = Node(
+        tmp_path / "node",
+        settings,
+        environment={"NO_COLOR": "1"},
+        program=ON_TERMINAL if is_terminal else ROOT / "main.py",
+        launch=launch,
+    )
     try:
         yield node
     finally:

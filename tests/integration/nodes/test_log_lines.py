@@ -32,7 +32,7 @@ async def samples(node: Node) -> dict[tuple[str, frozenset[str]], float]:
 async def test_lines_and_counts_are_about_jobs_and_never_show_data(
     start_node: Nodes, begun: Path
 ) -> None:
-    node = start_node(NODE__NAME="node-a", NODE__WORKERS=1)
+    node = start_node(NODE__NAME="node-a", NODE__WORKERS=1, ABORT__GRACE_S=60)
     good = await node.outcome("echo", "a secret")
     bad = await node.outcome("fail", "what its author says")
     running = await node.submit("wait", {"file": str(begun)})

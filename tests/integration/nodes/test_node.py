@@ -37,13 +37,12 @@ async def refusal(folder: Path, **settings: object) -> str:
         "SCHEDULER_HANDLERS__PATH": str(HANDLERS),
         **{f"SCHEDULER_{key}": str(each) for key, each in settings.items()},
     }
-    status, _, errors = await forked_command(
-        ROOT / "main.py", (), folder, environment, stdin=b"", within_s=END_S
+    status, _, said = await forked_command(
+        ROOT / "main.py", (), folder, environment, within_s=END_S, kind="nodes"
     )
-    said = errors.decode()
-    assert status == 2, said
-    assert "Traceback" not in said
-    return said
+    assert status == 2, said.decode()
+    assert b"Traceback" not in said
+    return said.decode()
 
 
 async def test_a_data_dir_serves_one_node(start_node: Nodes) -> None:
@@ -285,7 +284,7 @@ async def test_a_job_that_outlasts_the_drain_runs_again_without_counting_as_lost
     start_node: Nodes, begun: Path
 ) -> None:
     """It goes back to the queue, and the next node, here the same, runs it."""
-    node = start_node(NODE__DRAIN_S=0.1, NODE__LOSSES_MAX=1, **FAR)
+    node = start_node(NODE__DRAIN_S=0.1, NODE__LOSSES_MAX=1, ABORT__GRACE_S=60, **FAR)
     job = await node.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
     assert node.drain() == 0
@@ -309,7 +308,7 @@ async def test_a_second_signal_ends_the_node_at_once_with_all_its_processes(
     await eventually(lambda: _is_draining(node))
     await insists(node, signal.SIGINT)
     assert node.ended() == 128 + signal.SIGINT
-    await node.gone(within_s=2)
+    await node.gone()
     begun.unlink()
     again = start_node(**FAR)
     await eventually(begun.exists)
@@ -343,7 +342,7 @@ async def test_a_killed_node_leaves_nothing_running_and_its_jobs_run_again(
     await eventually(begun.exists)
     queued = [await node.submit("digest", {"file": f"{begun}{i}"}) for i in range(3)]
     node.kill()
-    await node.gone(within_s=2)
+    await node.gone()
     begun.unlink()
     again = start_node(**FAR)
     await eventually(begun.exists)
@@ -366,7 +365,7 @@ async def test_processes_that_outlived_node_and_warden_end_when_the_node_starts_
     node.kill()
     assert node.processes()
     again = start_node(**FAR)
-    await node.gone(within_s=2)
+    await node.gone()
     assert (await again.outcome("echo", 1))["status"] == "successful"
 
 
@@ -381,7 +380,7 @@ async def test_a_job_whose_node_dies_every_time_is_given_up(start_node: Nodes, b
         node.kill()
         await node.gone()
     last = start_node(NODE__LOSSES_MAX=2, **FAR)
-    found = await last.job(job, wait_s=10)
+    found = await last.job(job, wait_s=60)
     assert (found["status"], found["error"]["kind"]) == ("terminated", "lost")
     assert not begun.exists()
 

@@ -13,6 +13,7 @@ import pytest
 from tests.chaos.members import PROGRAM
 from tests.chaos.skewed import OFFSET
 from tests.support.eventually import eventually
+from tests.support.forking.client import forked_node
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.redis import RedisServer
 
@@ -43,7 +44,15 @@ def skewed(settings: Settings, tmp_path: Path) -> Iterator[Callable[[str, int], 
         offset.write_text(str(ahead_s))
         named = {**settings, "NODE__NAME": name}
         place = {OFFSET: str(offset)}
-        nodes.append(Node(tmp_path / name, named, program=PROGRAM, environment=place))
+        nodes.append(
+            Node(
+                tmp_path / name,
+                named,
+                program=PROGRAM,
+                environment=place,
+                launch=forked_node,
+            )
+        )
         return nodes[-1]
 
     yield start

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.effort import rounds
 from tests.support.eventually import eventually
 from tests.support.handlers.folders import Files, lay_out, serving
 from tests.support.nodes import END_S, ROOT, Body, Node
@@ -207,7 +208,7 @@ async def test_an_abort_does_not_wait_for_packages_that_take_long(tmp_path: Path
         await eventually(began_at.exists)
         status, aborted = await node.abort(job, "grace_s=0&wait=30")
         assert (status, aborted["status"]) == (200, "aborted")
-        assert aborted["abort"]["latency_ms"] < 5000
+        assert aborted["abort"]["latency_ms"] < 20_000
         assert (await node.outcome("version"))["result"] == "1"
         assert (await node.abort(await began(node), "grace_s=0&wait=30"))[0] == 200
 
@@ -272,11 +273,11 @@ async def test_nothing_is_lost_or_run_twice_while_handlers_are_loaded_under_load
             time.sleep(data)
             return VERSION
     """
-    loads, jobs, late = 6, list[Body](), list[tuple[int, Body]]()
+    loads, jobs, late = rounds(3, long=6), list[Body](), list[tuple[int, Body]]()
     with serving(tmp_path, {"counted.py": counted.replace("VERSION", "0")}, **settings) as node:
         aborted = set[str]()
         for number in range(1, loads + 1):
-            many = [{"uid": "u1", "task": "count", "data": 0}] * 200
+            many = [{"uid": "u1", "task": "count", "data": 0}] * rounds(100, long=200)
             jobs += (await node.call("POST", "/", many))[1]
             for _ in range(6):
                 jobs.append(await node.submit("count", 0.3))

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.effort import rounds
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Nodes
 from tests.support.servers.redis import RedisServer
 
 FLOOD = 60
-ROUNDS = 6
+ROUNDS = rounds(3, long=6)
 WORKERS = 2
 CAPPED_MAX = 2
-CAPPED_JOBS = 40
+CAPPED_JOBS = rounds(24, long=40)
 
 
 def beating(folder: Path, uid: str, for_s: float) -> Body:

@@ -13,18 +13,20 @@ import pytest
 
 from atlanscheduler_client import Client
 from tests.support.commands import COMMAND, command, environment
+from tests.support.effort import variants
 from tests.support.nodes import HANDLERS, ROOT, Node
 from tests.support.servers.ports import free_port
 
 CLOSING = {"output": ">&-", "errors": "2>&-", "all three": "<&- >&- 2>&-"}
+USUAL = ["output", "all three"]
 
 
-@pytest.mark.parametrize("closing", CLOSING.values(), ids=CLOSING.keys())
+@pytest.mark.parametrize("closing", variants(USUAL, long=["errors"]))
 async def test_a_node_runs_without(tmp_path: Path, closing: str) -> None:
     """Some programs start services so; a socket must not get the number of standard output."""
     port = free_port()
     node = await asyncio.create_subprocess_exec(
-        *("sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, str(ROOT / "main.py")),
+        *("sh", "-c", f'exec "$@" {CLOSING[closing]}', "sh", sys.executable, str(ROOT / "main.py")),
         cwd=tmp_path,
         env={
             **os.environ,

@@ -47,14 +47,14 @@ async def test_jobs_run_where_their_labels_are_and_nowhere_else(
     some = [await plain.submit("echo", needs=["gpu"]) for _ in range(10)]
     other = await plain.submit("echo")
 
-    assert (await plain.job(other, wait_s=10))["status"] == "successful"
+    assert (await plain.job(other, wait_s=60))["status"] == "successful"
     assert {(await plain.job(job))["status"] for job in some} == {"queued"}
     await eventually(begun.exists)
     begun.unlink()
     ended = [await plain.job(job, wait_s=30) for job in (busy, *some)]
     assert {(job["status"], job["node"]) for job in ended} == {("successful", "gpu")}
     direct = await gpu.submit("echo", needs=["gpu"])
-    assert (await gpu.job(direct, wait_s=10))["node"] == "gpu"
+    assert (await gpu.job(direct, wait_s=60))["node"] == "gpu"
 
 
 async def test_a_node_that_takes_only_some_jobs_runs_no_others(
@@ -82,7 +82,7 @@ async def test_a_job_waits_for_a_node_that_is_started_with_its_label(
     assert (await a.job(handler_needs))["waits"] == {**NO_NODE, "missing": ["fast"]}
     assert (await a.job(handler_needs))["needs"] == ["fast"]
     assert (await a.abort(aborted))[0] == 200
-    assert (await a.job(late, wait_s=10))["error"]["kind"] == "expired"
+    assert (await a.job(late, wait_s=60))["error"]["kind"] == "expired"
 
     member("b", NODE__LABELS="fast")
     ended = await a.job(handler_needs, wait_s=20)

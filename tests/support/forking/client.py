@@ -124,15 +124,16 @@ async def forked_command(
     folder: Path,
     environment: Mapping[str, str],
     *,
-    stdin: bytes,
+    stdin: bytes = b"",
     within_s: float,
+    kind: str = "commands",
 ) -> tuple[int, bytes, bytes]:
     """Run a program to its end, with pipes: its exit status, its output, and its errors."""
     pipes = [os.pipe() for _ in range(STREAMS)]
     (reads_input, writes_input), (output, says), (errors, complains) = pipes
     theirs = (reads_input, says, complains)
     try:
-        pid = fork_server("commands").fork(program, arguments, folder, environment, theirs)
+        pid = fork_server(kind).fork(program, arguments, folder, environment, theirs)
     finally:
         for stream in theirs:
             os.close(stream)

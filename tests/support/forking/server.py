@@ -21,6 +21,8 @@ from importlib import import_module
 from typing import Any, Final
 
 import scheduler
+from scheduler.api.dashboard.files import files
+from scheduler.store.statements import Dialect, migrations, statements
 
 MESSAGE_MAX: Final = 1 << 17
 STREAMS: Final = 3
@@ -40,6 +42,8 @@ def main() -> None:
     for module in pkgutil.walk_packages(scheduler.__path__, "scheduler."):
         if not module.name.startswith(left_out) and not module.name.endswith("__main__"):
             import_module(module.name)
+    if sys.argv[2] == "nodes":
+        _read()
     assert threading.active_count() == 1, "a fork would have a part of this process only"
     gc.collect()
     gc.freeze()
@@ -55,6 +59,14 @@ def main() -> None:
                 os.close(stream)
             control.send(str(pid).encode())
     _become(json.loads(message), streams)
+
+
+def _read() -> None:
+    """Read the files that each node would read, and keep: they are a part of the program."""
+    files()
+    for dialect in Dialect:
+        statements(dialect)
+        migrations(dialect)
 
 
 def _orphan() -> int:
@@ -85,6 +97,7 @@ def _become(request: Mapping[str, Any], streams: list[int]) -> None:
         os.close(stream)
     _open_streams()
     _set_environment(request["environment"])
+    _extend_path(request["environment"])
     sys.argv[1:] = request["arguments"]
     runpy.run_path(request["program"], run_name="__main__")
 
@@ -105,6 +118,12 @@ def _set_environment(environment: Mapping[str, str]) -> None:
     ctypes.memmove(getenv(MARK.encode()), mark, len(mark))
     os.environ.clear()
     os.environ.update(environment)
+
+
+def _extend_path(environment: Mapping[str, str]) -> None:
+    """By the folders that `python main.py` would find in its environment."""
+    named = environment.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = [each for each in named if each and each not in sys.path]
 
 
 if __name__ == "__main__":

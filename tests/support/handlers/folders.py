@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +10,11 @@ from textwrap import dedent
 
 import aiohttp
 
-from tests.support.nodes import ROOT, Body, Node
+from tests.support.forking.client import forked_command, forked_node
+from tests.support.nodes import END_S, ROOT, Body, Node
 
 Files = Mapping[str, str]
 """Text by path below the folder; the text may be indented as a whole."""
-
-END_S = 20.0
 
 
 def lay_out(folder: Path, files: Files) -> Path:
@@ -52,6 +49,7 @@ def serving(
         folder / "node",
         {"HANDLERS__PATH": path, **settings},
         environment={"PYTHONPATH": str(installed), **(environment or {})},
+        launch=forked_node,
     )
     try:
         yield node
@@ -59,22 +57,16 @@ def serving(
         node.close()
 
 
-def start_refused(folder: Path, handlers: Files) -> str:
+async def start_refused(folder: Path, handlers: Files) -> str:
     """Start a node that must not start with these handlers; the line on standard error."""
     path = lay_out(folder / "handlers", handlers)
     settings = {"SCHEDULER_HTTP__PORT": "0", "SCHEDULER_HANDLERS__PATH": str(path)}
-    ended = subprocess.run(
-        [sys.executable, "-W", "error", str(ROOT / "main.py")],
-        cwd=folder,
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=END_S,
+    status, _, said = await forked_command(
+        ROOT / "main.py", (), folder, {**os.environ, **settings}, within_s=END_S, kind="nodes"
     )
-    assert ended.returncode == 2, ended
-    assert "Traceback" not in ended.stderr
-    return ended.stderr
+    assert status == 2, said.decode()
+    assert b"Traceback" not in said
+    return said.decode()
 
 
 async def log_of(node: Node, job: Body) -> str:

@@ -73,6 +73,14 @@ class PostgresServer:
         finally:
             await connection.close(timeout=START_S)
 
+    async def empty(self) -> str:
+        """The URL of an empty store."""
+        # A database would do as well, but takes a quarter of a second. All end with the server.
+        schema = f"test_{uuid4().hex[:12]}"
+        async with self.connection() as connection:
+            await connection.execute(f"CREATE SCHEMA {schema}")
+        return self.url(schema=schema)
+
     def _control(self, *words: str) -> None:
         # Not with pipes: the server inherits them, so they would never reach their end of file.
         with (self._folder / "pg_ctl.log").open("ab") as log:
@@ -126,8 +134,4 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 async def postgres_url(postgres_server: PostgresServer) -> str:
-    # A database would do as well, but takes a quarter of a second. All end with the server.
-    schema = f"test_{uuid4().hex[:12]}"
-    async with postgres_server.connection() as connection:
-        await connection.execute(f"CREATE SCHEMA {schema}")
-    return postgres_server.url(schema=schema)
+    return await postgres_server.empty()
