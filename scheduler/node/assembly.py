@@ -309,7 +309,6 @@ def _hooks(basis: _Basis) -> AbstractAsyncContextManager[Delivery]:
     hooks = basis.config.hooks
     return open_hooks(
         store=basis.store,
-        clock=basis.clock,
         random=basis.random,
         job_events=basis.job_events,
         secret=hooks.secret,

@@ -583,26 +583,25 @@ class SqlStore:
         return [JobDurations(row["waited_ms"] / 1000, row["ran_ms"] / 1000) for row in found]
 
     async def add_call(
-        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime | None = None
     ) -> None:
         """See `Store`."""
-        await self._fetch(
-            "add_call", call_id, claim.id, claim.token, payload, arguments.milliseconds(at)
-        )
+        at_ms = arguments.maybe_milliseconds(at)
+        await self._fetch("add_call", call_id, claim.id, claim.token, payload, at_ms)
 
     async def take_calls(
         self,
         *,
-        at: datetime,
-        until: datetime,
         limit: int,
+        taken_s: float,
+        at: datetime | None = None,
         but: Collection[str] = (),
         but_users: Collection[str] = (),
     ) -> Sequence[HookCall]:
         """See `Store`."""
-        instants = arguments.milliseconds(at), arguments.milliseconds(until)
+        times = arguments.maybe_milliseconds(at), round(taken_s * 1000)
         skipped = arguments.keys(but), arguments.keys(but_users)
-        taken = await self._fetch("take_calls", *instants, limit, *skipped)
+        taken = await self._fetch("take_calls", *times, limit, *skipped)
         return [rows.call(row) for row in taken]
 
     async def put_back_call(self, call: HookCall, *, due_at: datetime) -> bool:

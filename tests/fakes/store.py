@@ -413,7 +413,7 @@ class MemoryStore:
         else:
             row.hold_unknown(end.unknown_s, self.now(), known=end.known)
         if end.retried and row.job.hook is not None and row.job.hook_retries:
-            call = call_of_retry(row.job, end.at)
+            call = call_of_retry(row.job, self.now(), ended_at=end.at)
             self.hook_calls[call.id] = call
 
     def _held(self, job_id: str, token: int) -> Row | None:
@@ -608,9 +608,10 @@ class MemoryStore:
         return sorted(found, key=lambda each: each[0], reverse=True)
 
     async def add_call(
-        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime | None = None
     ) -> None:
         self._answer()
+        at = at or self.now()
         row = self.rows.get(claim.id)
         owned = row is not None and row.job.token == claim.token and row.job.owner is not None
         if owned and claim.hook is not None:
@@ -619,13 +620,14 @@ class MemoryStore:
     async def take_calls(
         self,
         *,
-        at: datetime,
-        until: datetime,
         limit: int,
+        taken_s: float,
+        at: datetime | None = None,
         but: Collection[str] = (),
         but_users: Collection[str] = (),
     ) -> Sequence[HookCall]:
         self._answer()
+        at = at or self.now()
         self._call_for_ends()
         due = [
             (call.due_at, call.id)
@@ -636,14 +638,16 @@ class MemoryStore:
         ]
         taken = [self.hook_calls[call_id] for _, call_id in sorted(due)[:limit]]
         for call in taken:
-            self.hook_calls[call.id] = replace(call, tries=call.tries + 1, due_at=until)
+            again_at = at + timedelta(seconds=taken_s)
+            self.hook_calls[call.id] = replace(call, tries=call.tries + 1, due_at=again_at)
         return [self.hook_calls[call.id] for call in taken]
 
     def _call_for_ends(self) -> None:
         """As the databases do with a trigger: each end of a job with a hook adds a call."""
         for job in (row.job for row in self.rows.values()):
             if job.hook is not None and job.finished_at is not None:
-                self.hook_calls.setdefault(job.id, call_of(job.id, job.finished_at))
+                called = call_of(job.id, self.now(), ended_at=job.finished_at)
+                self.hook_calls.setdefault(job.id, called)
 
     async def put_back_call(self, call: HookCall, *, due_at: datetime) -> bool:
         self._answer()

@@ -440,30 +440,34 @@ class Store(Protocol):
         ...
 
     async def add_call(
-        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime | None = None
     ) -> None:
         """Add a call of the job's hook with this payload; no effect where the call id is stored.
 
+        It is due at `at`, or now by the clock that all nodes share.
+
         No effect either where the claim's token does not hold any more, or the job has no hook. The
         end of a job that has a hook adds a call, too, whichever method ends it: in the same
-        transaction, due at once, and with the job's id as the call's id. So does an attempt that is
-        followed by another one after a pause, where the job wants that.
+        transaction, due at once by the clock that all nodes share, and with the job's id as the
+        call's id. So does an attempt that is followed by another one after a pause, where the job
+        wants that.
         """
         ...
 
     async def take_calls(
         self,
         *,
-        at: datetime,
-        until: datetime,
         limit: int,
+        taken_s: float,
+        at: datetime | None = None,
         but: Collection[str] = (),
         but_users: Collection[str] = (),
     ) -> Sequence[HookCall]:
-        """Take up to `limit` of the calls that are due at `at`, for one try each.
+        """Take up to `limit` of the calls that are due, for one try each.
 
-        Calls to the receivers in `but` (`webhook.receiver`) and of jobs of `but_users` are skipped.
-        Concurrent callers get different calls. A call that is not settled is due again at `until`.
+        At `at`, or now by the clock that all nodes share. Calls to the receivers in `but`
+        (`webhook.receiver`) and of jobs of `but_users` are skipped. Concurrent callers get
+        different calls. A call that is not settled is due again `taken_s` later.
         """
         ...
 
