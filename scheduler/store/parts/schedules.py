@@ -88,11 +88,7 @@ class SqlSchedules:
     ) -> Schedule | None:
         """See `ScheduleStore`."""
         deleted = await self._fetch_audited("delete_schedule", key.uid, key.name, audit=audit)
-        if not deleted:
-            return None
-        schedule = rows.schedule(deleted[0])
-        await self._fetch("forget_occurrences", schedule.id, 0)
-        return schedule
+        return rows.schedule(deleted[0]) if deleted else None
 
     async def standing(self, key: ScheduleKey) -> Standing:
         """See `ScheduleStore`."""

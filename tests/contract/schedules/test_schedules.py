@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
 
 from scheduler.core.access.audit import Action, AuditFilter
 from scheduler.core.access.principal import Grant, Principal, Role
-from scheduler.core.errors import QuotaExceeded
+from scheduler.core.errors import QuotaExceeded, StoreUnavailable
 from scheduler.core.job import Cleanup, Failure, FailureKind, Hold, HoldReason, Job, Status
 from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Retiming, Store
@@ -142,6 +144,26 @@ async def test_a_deleted_schedule_is_gone_and_its_jobs_stay(store: Store) -> Non
     assert (await store.schedules.standing(KEY)).schedule is None
     assert list(await store.schedules.recent(before, limit=10)) == []
     assert (await known(store, job.id)).schedule == "nightly"
+
+
+async def test_a_deleted_schedule_leaves_nothing_whatever_dies(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What became of its occurrences goes in the same transaction: nobody would delete it later."""
+    await put(store)
+    await fired(store, hours(1))
+    before = await found(store)
+
+    with monkeypatch.context() as dying, suppress(StoreUnavailable):
+        dying.setattr(store.schedules, "_fetch", _no_answer, raising=False)
+        await store.schedules.delete(KEY)
+
+    assert (await store.schedules.standing(KEY)).schedule is None
+    assert list(await store.schedules.recent(before, limit=10)) == []
+
+
+async def _no_answer(*_: object) -> NoReturn:
+    raise StoreUnavailable("its node died")
 
 
 async def test_the_jobs_of_a_schedule_that_can_be_aborted_are_found(store: Store) -> None:
