@@ -267,6 +267,20 @@ async def test_an_occurrence_that_has_a_job_gets_no_other_one(store: Store) -> N
     }
 
 
+async def test_a_run_whose_key_another_request_took_leaves_nothing(store: Store) -> None:
+    """It came in between: what is shown of the schedule would lead to a job that is nowhere."""
+    await put(store)
+    await store.insert([new(key="i", fingerprint="f")])
+    run = firing(await found(store), AT + timedelta(milliseconds=1), cursor=AT)
+    made = run.made[0]._replace(job=replace(run.made[0].job, idempotency_key="i", fingerprint="g"))
+    audit = recorded(Principal(name="web", grants=()), Action.RUN_SCHEDULE, at=AT)
+
+    assert list(await store.schedules.fire(replace(run, made=[made]), audit=audit) or ()) == []
+    assert list(await store.schedules.recent(await found(store), limit=10)) == []
+    assert list(await store.audit.page(AuditFilter(), limit=9)) == []
+    assert (await known(store, (await ids_waiting(store))[0])).schedule is None
+
+
 async def test_an_occurrence_is_not_made_again_once_its_job_is_deleted(store: Store) -> None:
     """Jobs are deleted after a time: that each was once must not hang on their rows."""
     await put(store)
