@@ -103,7 +103,7 @@ async def test_an_abort_is_told_with_its_reason(audited: Audited) -> None:
 
 async def test_the_abort_of_a_job_that_another_one_replaces_is_told(audited: Audited) -> None:
     """Whoever replaces a job aborts it, though by no request of its own."""
-    keyed = {"unique": {"key": "k", "on_conflict": "replace"}}
+    keyed: Any = {"unique": {"key": "k", "on_conflict": "replace"}}
     first = await audited.submitted(audited.web, **keyed)
     assert await audited.records() == []
     second = await audited.submitted(audited.web, **keyed)
