@@ -1,12 +1,23 @@
-"""The machine's time, and ids made from it."""
+"""The machine's time, the time that all nodes share, and ids made from it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import uuid_utils
+
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.ports.clock import Clock
+
+LOOK_S: Final = 10.0
+"""How often a node asks for the time of day: clocks drift, and are set."""
+SLOW_S: Final = 1.0
+"""What took longer to come is too old to be believed."""
 
 
 class SystemClock:
@@ -23,6 +34,57 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Let other tasks run for so many seconds."""
         await asyncio.sleep(seconds)
+
+
+class SharedClock:
+    """The `Clock` of a node that shares a store with others: its time of day is the store's.
+
+    The nodes' own clocks need not agree. By one that is ahead, sessions and tokens would end early,
+    and jobs would have ended before they began.
+    """
+
+    def __init__(self, own: Clock, ask: Callable[[], Awaitable[datetime]]) -> None:
+        """A clock that goes as `own`, until it has asked.
+
+        Args:
+            ask: returns the time of day of the store; may raise StoreUnavailable.
+        """
+        self._own = own
+        self._ask = ask
+        self._ahead = timedelta(0)
+        """How far the store's clock is ahead of this machine's."""
+
+    def now(self) -> datetime:
+        """The time of day by the store's clock, in whole milliseconds."""
+        return self._own.now() + self._ahead
+
+    def monotonic(self) -> float:
+        """See `SystemClock`."""
+        return self._own.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `SystemClock`."""
+        await self._own.sleep(seconds)
+
+    async def ask(self) -> None:
+        """Ask the store once.
+
+        Raises:
+            StoreUnavailable: it does not answer; the clock goes on as before.
+        """
+        before, began = self._own.now(), self.monotonic()
+        there = await self._ask()
+        took_s = self.monotonic() - began
+        if took_s <= SLOW_S:
+            ahead_s = (there - before).total_seconds() - took_s / 2
+            self._ahead = timedelta(milliseconds=round(1000 * ahead_s))
+
+    async def follow(self) -> None:
+        """Ask again and again, for ever; a background task."""
+        while True:
+            await self.sleep(LOOK_S)
+            with suppress(StoreUnavailable):
+                await self.ask()
 
 
 def new_id() -> str:

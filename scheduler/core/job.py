@@ -138,6 +138,11 @@ class Unique(NamedTuple):
         """Whether the answer is the job that has the key, where one has."""
         return self.on_conflict is OnConflict.EXISTING
 
+    @property
+    def replaces(self) -> bool:
+        """Whether the job that has the key is aborted, where one has."""
+        return self.on_conflict is OnConflict.REPLACE
+
 
 class Cleanup(StrEnum):
     """How far the `on_abort` of a job got that was aborted after it had begun."""

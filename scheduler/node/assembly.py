@@ -25,7 +25,7 @@ from scheduler import __version__
 from scheduler.api.access.parts import Access
 from scheduler.api.app import build_app
 from scheduler.basics.background import background
-from scheduler.basics.clock import SystemClock, new_id
+from scheduler.basics.clock import SharedClock, SystemClock, new_id
 from scheduler.basics.cpus import usable_cpus
 from scheduler.basics.urls import local
 from scheduler.core.job import Node, StopReason
@@ -201,7 +201,7 @@ async def _open_basis(
     config: Config, name: str, registry: CollectorRegistry, stack: AsyncExitStack
 ) -> _Basis:
     """Open data_dir, warden, store, queue and pool processes."""
-    metrics, clock = Metrics(registry), SystemClock()
+    metrics = Metrics(registry)
     random = Random()  # noqa: S311 - spreads waits, protects no secrets
     node_id = f"{name}-{secrets.token_hex(4)}"
     require_safe(config.auth, config.http.addresses)
@@ -210,6 +210,7 @@ async def _open_basis(
     start_tracker()
     warden = await stack.enter_async_context(open_warden(random=random))
     store = await _reach_store(config, folders.data_dir, metrics, stack)
+    clock = await _shared_clock(store, stack)
     reserve = Reserve(config.fairness.reserve_percent)
     queue = await _reach_queue(config, folders.data_dir, node_id, random, reserve, stack)
     await queue.join(store.identity)
@@ -266,6 +267,14 @@ async def _reach_store(
     )
 
 
+async def _shared_clock(store: Store, stack: AsyncExitStack) -> Clock:
+    """The clock that all nodes of the store share, which is asked while the node runs."""
+    clock = SharedClock(SystemClock(), store.time_of_day)
+    await clock.ask()
+    await stack.enter_async_context(background(clock=clock.follow()))
+    return clock
+
+
 async def _reach_queue(
     config: Config,
     data_dir: Path,
@@ -309,7 +318,6 @@ def _hooks(basis: _Basis) -> AbstractAsyncContextManager[Delivery]:
     hooks = basis.config.hooks
     return open_hooks(
         store=basis.store,
-        clock=basis.clock,
         random=basis.random,
         job_events=basis.job_events,
         secret=hooks.secret,

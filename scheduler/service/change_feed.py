@@ -118,7 +118,7 @@ class ChangeFeed:
         """Batches of the changes after this one, as they come; an empty one after `IDLE_S` idle.
 
         Yields None if it is not known what came after it, and then continues from the latest
-        change. Without a change, begins at the latest one as soon as there is one.
+        change. So it does without a change, since the follower began while the queue was away.
         """
         while True:
             # Before the look: an update in between would be missed otherwise.
@@ -136,6 +136,7 @@ class ChangeFeed:
                 yield found
             elif change_id is None and self.end is not None:
                 change_id = self.end
+                yield None
             elif not await self._updated(update):
                 yield []
 

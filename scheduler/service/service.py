@@ -45,7 +45,11 @@ from scheduler.core.ports.store import Inserted, Retiming, Store
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
-from scheduler.service.access.audit import recorded_aborts, recorded_submissions
+from scheduler.service.access.audit import (
+    recorded_aborts,
+    recorded_replacements,
+    recorded_submissions,
+)
 from scheduler.service.access.rights import (
     no_such_job,
     require,
@@ -163,7 +167,9 @@ class Service:
         inserted = await (
             self._insert_one(*jobs, quotas=quotas, audit=audit)
             if len(jobs) == 1 and not self._may_be_held(jobs[0])
-            else self._store.insert(jobs, quotas=quotas, audit=audit)
+            else self._store.insert(
+                jobs, quotas=quotas, audit=audit, replacing=recorded_replacements(by, jobs)
+            )
         )
         if inserted.created and not inserted.claims:
             stored = [job for job in inserted.jobs if job.id not in inserted.found]

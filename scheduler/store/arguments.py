@@ -375,6 +375,11 @@ def audit_record(record: AuditRecord) -> Mapping[str, Any]:
     }
 
 
+def replacement(new: NewJob, record: AuditRecord) -> Mapping[str, Any]:
+    """A record of the abort of a job that a new one replaces, and what says which one that is."""
+    return {**audit_record(record), **unique(new), "id": record.id}
+
+
 def _bytes(text: str | None) -> int:
     """The bytes that a text adds to a page of jobs."""
     return 0 if text is None else len(text.encode())

@@ -113,10 +113,11 @@ class GroupedStore(SqlStore):
         claimer: str | None = None,
         quotas: Mapping[str, Quota] | None = None,
         audit: Sequence[AuditRecord] = (),
+        replacing: Mapping[str, AuditRecord] | None = None,
     ) -> Inserted:
         """See `Store`."""
         if any(new.unique is not None for new in jobs):  # each by a transaction of its own
-            return await super().insert(jobs, quotas=quotas, audit=audit)
+            return await super().insert(jobs, quotas=quotas, audit=audit, replacing=replacing)
         if not quotas:
             return await self._insert(_InsertCall(jobs, claimer, {}, audit))
         answer = await self._insert_within_quotas(_InsertCall(jobs, claimer, quotas, audit))

@@ -99,10 +99,11 @@ class SqlStore:
         claimer: str | None = None,
         quotas: Mapping[str, Quota] | None = None,
         audit: Sequence[AuditRecord] = (),
+        replacing: Mapping[str, AuditRecord] | None = None,
     ) -> Inserted:
         """See `Store`."""
         if any(new.unique is not None for new in jobs):
-            return await self._insert_unique(jobs, quotas or {}, audit)
+            return await self._insert_unique(jobs, quotas or {}, audit, replacing or {})
         try:
             inserted = await self.store_new([(new, claimer) for new in jobs], quotas or {}, audit)
         except QuotaExceeded:
@@ -118,7 +119,11 @@ class SqlStore:
         return stored_before(jobs, [])
 
     async def _insert_unique(
-        self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota], audit: Sequence[AuditRecord]
+        self,
+        jobs: Sequence[NewJob],
+        quotas: Mapping[str, Quota],
+        audit: Sequence[AuditRecord],
+        replacing: Mapping[str, AuditRecord],
     ) -> Inserted:
         """Insert jobs of which some have unique keys, or answer with those that have them."""
         must_differ(jobs)
@@ -126,14 +131,21 @@ class SqlStore:
             batch = arguments.batch(map(arguments.new_job, jobs))
             if earlier := await self._fetch("stored", batch):
                 if rest := not_stored_then(jobs, earlier):
-                    return await self._insert_rest(jobs, rest, quotas, audit)
+                    return await self._insert_rest(jobs, rest, quotas, audit, replacing)
                 return stored_before(jobs, earlier)
             found = await self._unique.found(jobs)
             new = [each for each in jobs if each.id not in found]
             if not new:
                 answer = [found[each.id] for each in jobs]
                 return Inserted(answer, created=False, found={job.id for job in answer})
-            if (stored := await self._store_unique(new, quotas, audit)) is not None:
+            try:
+                stored = await self._store_unique(new, quotas, audit, replacing)
+            except QuotaExceeded:
+                # As above: by now there may be what this is answered with.
+                if await self.stored(jobs) or len(await self._unique.found(jobs)) > len(found):
+                    continue
+                raise
+            if stored is not None:
                 by_id = {**{job.id: job for job in stored.jobs}, **found}
                 return stored._replace(
                     jobs=[by_id[each.id] for each in jobs],
@@ -148,12 +160,13 @@ class SqlStore:
         rest: Sequence[NewJob],
         quotas: Mapping[str, Quota],
         audit: Sequence[AuditRecord],
+        replacing: Mapping[str, AuditRecord],
     ) -> Inserted:
         """Repeat a call of which these jobs were not stored: they may be by now."""
         left = {each.id for each in rest}
         before = [each for each in jobs if each.id not in left]
         earlier = await self.insert(before)
-        inserted = await self._insert_unique(rest, quotas, audit)
+        inserted = await self._insert_unique(rest, quotas, audit, replacing)
         stored = dict(zip((each.id for each in before), earlier.jobs, strict=True))
         added = dict(zip((each.id for each in rest), inserted.jobs, strict=True))
         there = {job.id for job in earlier.jobs} if inserted.created else set()
@@ -163,7 +176,11 @@ class SqlStore:
         )
 
     async def _store_unique(
-        self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota], audit: Sequence[AuditRecord]
+        self,
+        jobs: Sequence[NewJob],
+        quotas: Mapping[str, Quota],
+        audit: Sequence[AuditRecord],
+        replacing: Mapping[str, AuditRecord],
     ) -> Inserted | None:
         """Store new jobs; None, and no effect, where others have their keys, or one is stored."""
         if all(each.unique is None for each in jobs):
@@ -171,7 +188,7 @@ class SqlStore:
         batch = arguments.batch(map(arguments.new_job, jobs))
         inserting = [*_inserting(jobs, batch), *audited_by(audit)]
         first = jobs[0]
-        after = unique.after(jobs, at=first.created_at, by=first.submitted_by)
+        after = unique.after(jobs, at=first.created_at, by=first.submitted_by, replacing=replacing)
         queued, answers = await self._chain_within(
             jobs, [*unique.before(jobs), *inserting, *after], quotas
         )
@@ -263,7 +280,7 @@ class SqlStore:
         _, users, *answers = await self._fetch_chain(
             [
                 Step("lock_users", (limits,)),
-                Step("within_quotas", (limits, count_max)),
+                unique.within(limits, count_max, jobs),
                 *inserting,
             ]
         )
@@ -586,26 +603,25 @@ class SqlStore:
         return [JobDurations(row["waited_ms"] / 1000, row["ran_ms"] / 1000) for row in found]
 
     async def add_call(
-        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime | None = None
     ) -> None:
         """See `Store`."""
-        await self._fetch(
-            "add_call", call_id, claim.id, claim.token, payload, arguments.milliseconds(at)
-        )
+        at_ms = arguments.maybe_milliseconds(at)
+        await self._fetch("add_call", call_id, claim.id, claim.token, payload, at_ms)
 
     async def take_calls(
         self,
         *,
-        at: datetime,
-        until: datetime,
         limit: int,
+        taken_s: float,
+        at: datetime | None = None,
         but: Collection[str] = (),
         but_users: Collection[str] = (),
     ) -> Sequence[HookCall]:
         """See `Store`."""
-        instants = arguments.milliseconds(at), arguments.milliseconds(until)
+        times = arguments.maybe_milliseconds(at), round(taken_s * 1000)
         skipped = arguments.keys(but), arguments.keys(but_users)
-        taken = await self._fetch("take_calls", *instants, limit, *skipped)
+        taken = await self._fetch("take_calls", *times, limit, *skipped)
         return [rows.call(row) for row in taken]
 
     async def put_back_call(self, call: HookCall, *, due_at: datetime) -> bool:

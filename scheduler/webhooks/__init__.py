@@ -23,7 +23,6 @@ from contextlib import asynccontextmanager
 from ipaddress import IPv4Network, IPv6Network
 from random import Random
 
-from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.telemetry.job_events import JobEvents
 from scheduler.webhooks.caller import open_caller
@@ -38,7 +37,6 @@ __all__ = ["open_hooks"]
 async def open_hooks(
     *,
     store: Store,
-    clock: Clock,
     random: Random,
     job_events: JobEvents,
     secret: str,
@@ -58,7 +56,6 @@ async def open_hooks(
     async with open_caller(keys(secret), allow, resolver) as caller, asyncio.TaskGroup() as group:
         delivery = Delivery(
             store=store,
-            clock=clock,
             random=random,
             caller=caller,
             job_events=job_events,

@@ -6,7 +6,8 @@
 
 All nodes do this. A call that a node took is due again after `TAKEN_S`, so that it is not lost if
 the node dies. A try and the storing of its result must end well before that, or the call is made
-twice.
+twice. All times are by the store's clock, which all nodes share: by that of a node which is ahead,
+calls would be taken from the nodes that try them, and left for later by others.
 
 No receiver that hangs, no address and no user has all the places. Half of them are for users who
 have no other call under way: so others' calls are made however many one user has, and in however
@@ -19,13 +20,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final
 
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import Job
-from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.webhook import HookCall, receiver, verdict
 from scheduler.telemetry.job_events import JobEvents
@@ -70,20 +70,20 @@ class Delivery:
         self,
         *,
         store: Store,
-        clock: Clock,
         random: Random,
         caller: Caller,
         job_events: JobEvents,
         give_up_s: float,
     ) -> None:
         self._store = store
-        self._clock = clock
         self._random = random
         self._caller = caller
         self._job_events = job_events
         self._give_up_s = give_up_s
         self._trying: dict[asyncio.Task[None], Job] = {}
         """The tries that are under way, each with its job."""
+        self._ahead_s = 0.0
+        """How far the store's clock is ahead of the loop's, as when calls were last taken."""
         self._called = Counter[str]()
         """How many of them go to each address."""
         self._look = asyncio.Event()
@@ -125,24 +125,32 @@ class Delivery:
         limit = min(TAKE_MAX if under_way < SHARED_MAX else 1, AT_ONCE_MAX - under_way)
         if limit == 0:
             return ()
-        at = self._clock.now()
-        until = at + timedelta(seconds=TAKEN_S)
         try:
             calls = await self._store.take_calls(
-                at=at,
-                until=until,
                 limit=limit,
+                taken_s=TAKEN_S,
                 but=self._busy_receivers(),
                 but_users=self._busy_users(),
             )
             if not calls:
                 return ()
+            self._note_time(calls[0])
             found = await self._store.outlines({call.job_id for call in calls})
         except StoreUnavailable:
             return ()  # other parts of the node log this outage
         jobs = {job.id: job for job in found}
         # A job that is missing was deleted meanwhile, and its calls with it.
         return [(call, jobs[call.job_id]) for call in calls if call.job_id in jobs]
+
+    def _note_time(self, taken: HookCall) -> None:
+        """Note the store's time of day, which a call tells that was taken just now."""
+        assert taken.due_at is not None  # noqa: S101 - a call that is taken is due again
+        now_s = taken.due_at.timestamp() - TAKEN_S
+        self._ahead_s = now_s - asyncio.get_running_loop().time()
+
+    def _now(self) -> datetime:
+        """The time of day by the store's clock, once calls were taken."""
+        return datetime.fromtimestamp(asyncio.get_running_loop().time() + self._ahead_s, UTC)
 
     def _busy_receivers(self) -> Sequence[str]:
         """The receivers that `TAKE_MAX` more calls would take past their limit."""
@@ -188,7 +196,7 @@ class Delivery:
         except UncallableError as error:
             return failed(error)
         with self._place(address):
-            return await self._caller.call(call, job, at=self._clock.now())
+            return await self._caller.call(call, job, at=self._now())
 
     @contextmanager
     def _place(self, address: str) -> Iterator[None]:
@@ -203,7 +211,7 @@ class Delivery:
                 del self._called[address]
 
     def _later(self, call: HookCall) -> datetime:
-        now = self._clock.now()
+        now = self._now()
         wait_s = PUT_BACK_SHARE * (now - call.created_at).total_seconds()
         bounded_s = min(max(wait_s, PUT_BACK_SHORTEST_S), PUT_BACK_LONGEST_S)
         return now + timedelta(seconds=bounded_s * self._random.uniform(0.5, 1.0))
@@ -212,7 +220,7 @@ class Delivery:
         follows = verdict(
             call,
             result.code,
-            at=self._clock.now(),
+            at=self._now(),
             give_up_s=self._give_up_s,
             random=self._random,
             retry_after_s=result.retry_after_s,

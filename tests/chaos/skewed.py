@@ -24,7 +24,7 @@ def main() -> int:
 
     from scheduler import cli
     from scheduler.basics import clock
-    from scheduler.node import life
+    from scheduler.node import assembly
 
     file = Path(os.environ[OFFSET])
 
@@ -36,7 +36,9 @@ def main() -> int:
         milliseconds = round(SkewedClock().now().timestamp() * 1000)
         return str(UUID(int=milliseconds << 80 | uuid_utils.uuid7().int & (1 << 80) - 1))
 
-    vars(life).update(SystemClock=SkewedClock, new_id=new_id)
+    skewed = {"SystemClock": SkewedClock, "new_id": new_id}
+    assert skewed.keys() <= vars(assembly).keys()
+    vars(assembly).update(skewed)
     return cli.main()
 
 

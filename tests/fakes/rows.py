@@ -274,6 +274,7 @@ def call_of(
     job_id: str,
     at: datetime,
     *,
+    ended_at: datetime | None = None,
     id_: str | None = None,
     event: Event = Event.ENDED,
     payload: JsonText | None = None,
@@ -287,15 +288,16 @@ def call_of(
         status=CallStatus.DUE,
         tries=0,
         created_at=at,
-        due_at=at,
+        due_at=min(at, ended_at or at),
         answer=None,
     )
 
 
-def call_of_retry(job: Job, at: datetime) -> HookCall:
+def call_of_retry(job: Job, at: datetime, *, ended_at: datetime) -> HookCall:
     """A call that is due for the last attempt of a job, which failed."""
     return replace(
-        call_of(job.id, at, id_=f"{job.id}-attempt-{job.attempt}", event=Event.RETRIED),
+        call_of(job.id, at, ended_at=ended_at, id_=f"{job.id}-attempt-{job.attempt}"),
+        event=Event.RETRIED,
         attempt=job.past[-1],
         next_attempt_at=job.hold and job.hold.until,
     )

@@ -185,7 +185,7 @@ class MemorySchedules:
             next_at=firing.next_at,
             revision=there.revision + 1,
         )
-        if any(self._handled(there, each.scheduled_for) for each in firing.made):
+        if self._made_before(there, firing.made):
             return []
         history = self._occurrences.setdefault(there.id, {})
         for each in firing.occurrences:
@@ -197,6 +197,15 @@ class MemorySchedules:
             self._make(made, key.name)
         self._audit.store(audit if firing.made else ())
         return [self._rows[each.job.id].job for each in firing.made]
+
+    def _made_before(self, schedule: Schedule, made: Sequence[Made]) -> bool:
+        """Whether an occurrence has a job, or an idempotency key has another one."""
+        keys = {(row.job.uid, row.key) for row in self._rows.values() if row.key is not None}
+        return any(
+            self._handled(schedule, each.scheduled_for)
+            or (each.job.uid, each.job.idempotency_key) in keys
+            for each in made
+        )
 
     def _make(self, made: Made, name: str) -> None:
         self._rows[made.job.id] = row = new_row(made.job, self._now())

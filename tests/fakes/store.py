@@ -103,10 +103,11 @@ class MemoryStore:
         claimer: str | None = None,
         quotas: Mapping[str, Quota] | None = None,
         audit: Sequence[AuditRecord] = (),
+        replacing: Mapping[str, AuditRecord] | None = None,
     ) -> Inserted:
         self._answer()
         if any(new.unique is not None for new in jobs):
-            return await self._insert_unique(jobs, quotas, audit)
+            return await self._insert_unique(jobs, quotas, audit, replacing or {})
         return await self._insert(jobs, claimer, quotas, audit)
 
     async def _insert_unique(
@@ -114,6 +115,7 @@ class MemoryStore:
         jobs: Sequence[NewJob],
         quotas: Mapping[str, Quota] | None,
         audit: Sequence[AuditRecord],
+        replacing: Mapping[str, AuditRecord],
     ) -> Inserted:
         keys = [(new.uid, new.task, new.unique.key) for new in jobs if new.unique is not None]
         if len(set(keys)) < len(keys):
@@ -121,7 +123,7 @@ class MemoryStore:
         if rest := self._not_stored_then(jobs):
             earlier = [new for new in jobs if new not in rest]
             before = await self._insert(earlier, None, None, audit)
-            inserted = await self._insert_unique(rest, quotas, audit)
+            inserted = await self._insert_unique(rest, quotas, audit, replacing)
             return _joined(jobs, dict(zip(earlier, before.jobs, strict=True)), rest, inserted)
         if any(map(self._stored, jobs)):
             return await self._insert(jobs, None, None, audit)
@@ -133,7 +135,7 @@ class MemoryStore:
             return Inserted(there, created=False, found={job.id for job in there})
         inserted = await self._insert(fresh, None, quotas, audit)
         replaced = [
-            self._replace(row, self.rows[new.id])
+            self._replace(row, self.rows[new.id], replacing.get(new.id))
             for new in fresh
             if (row := holders.get(new.id)) is not None
         ]
@@ -142,6 +144,7 @@ class MemoryStore:
             jobs=[stored[new.id] for new in jobs],
             found={job.id for job in found.values()},
             replaced=sorted(replaced, key=lambda job: job.id),
+            queued={uid: self._use(uid).queued for uid in inserted.queued},
         )
 
     def _holder(self, new: NewJob | Job) -> Row | None:
@@ -155,7 +158,7 @@ class MemoryStore:
         ]
         return min(found, key=lambda row: row.job.replaced_by is not None, default=None)
 
-    def _replace(self, old: Row, new: Row) -> Job:
+    def _replace(self, old: Row, new: Row, record: AuditRecord | None) -> Job:
         """Abort a job for its successor, which waits until it, or what it waited for, is over."""
         abort = Abort(
             requested_at=new.job.created_at,
@@ -163,6 +166,8 @@ class MemoryStore:
             reason=f"replaced by {new.job.id}",
             grace_s=None,
         )
+        if old.job.abort is None and old.job.status in {Status.QUEUED, Status.RUNNING} and record:
+            self.audit.store([replace(record, target=old.job.id)])
         if old.job.replaced_by is None:
             old.change(replaced_by=new.job.id, abort=old.job.abort or abort)
         if old.job.status is Status.QUEUED:
@@ -232,6 +237,10 @@ class MemoryStore:
     def _must_fit(self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota]) -> None:
         use = {uid: self._use(uid) for uid in quotas}
         new = Counter(job.uid for job in jobs)
+        for job in jobs:
+            old = self._holder(job)
+            if old is not None and old.job.replaced_by is None:
+                new[job.uid] -= old.job.status is Status.QUEUED
         if any(use[uid].queued + new[uid] > (each.queued_max or 0) for uid, each in quotas.items()):
             raise queue_excess(jobs, quotas, use)
 
@@ -414,7 +423,7 @@ class MemoryStore:
         else:
             row.hold_unknown(end.unknown_s, self.now(), known=end.known)
         if end.retried and row.job.hook is not None and row.job.hook_retries:
-            call = call_of_retry(row.job, end.at)
+            call = call_of_retry(row.job, self.now(), ended_at=end.at)
             self.hook_calls[call.id] = call
 
     def _held(self, job_id: str, token: int) -> Row | None:
@@ -616,9 +625,10 @@ class MemoryStore:
         return sorted(found, key=lambda each: each[0], reverse=True)
 
     async def add_call(
-        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime | None = None
     ) -> None:
         self._answer()
+        at = at or self.now()
         row = self.rows.get(claim.id)
         owned = row is not None and row.job.token == claim.token and row.job.owner is not None
         if owned and claim.hook is not None:
@@ -627,13 +637,14 @@ class MemoryStore:
     async def take_calls(
         self,
         *,
-        at: datetime,
-        until: datetime,
         limit: int,
+        taken_s: float,
+        at: datetime | None = None,
         but: Collection[str] = (),
         but_users: Collection[str] = (),
     ) -> Sequence[HookCall]:
         self._answer()
+        at = at or self.now()
         self._call_for_ends()
         due = [
             (call.due_at, call.id)
@@ -644,14 +655,16 @@ class MemoryStore:
         ]
         taken = [self.hook_calls[call_id] for _, call_id in sorted(due)[:limit]]
         for call in taken:
-            self.hook_calls[call.id] = replace(call, tries=call.tries + 1, due_at=until)
+            again_at = at + timedelta(seconds=taken_s)
+            self.hook_calls[call.id] = replace(call, tries=call.tries + 1, due_at=again_at)
         return [self.hook_calls[call.id] for call in taken]
 
     def _call_for_ends(self) -> None:
         """As the databases do with a trigger: each end of a job with a hook adds a call."""
         for job in (row.job for row in self.rows.values()):
             if job.hook is not None and job.finished_at is not None:
-                self.hook_calls.setdefault(job.id, call_of(job.id, job.finished_at))
+                called = call_of(job.id, self.now(), ended_at=job.finished_at)
+                self.hook_calls.setdefault(job.id, called)
 
     async def put_back_call(self, call: HookCall, *, due_at: datetime) -> bool:
         self._answer()

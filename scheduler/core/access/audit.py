@@ -6,7 +6,8 @@ effect. It never has the data of a job, and no secret.
     create_token, revoke_token     the target is the token
     login, logout, login_failed    of a browser; a failed one has the id of the token that was tried
     submit                         jobs for others, see `is_for_another`: one record for each user
-    abort                          one job, or with `children` all that is below it
+    abort                          one job, or with `children` all that is below it; or one that
+                                   a job with its unique key replaces
     abort_all                      what matched: one record, with the number of jobs
     pause, resume                  the target is what is paused: its kind and name
     rerun                          one job, which is the target

@@ -10,7 +10,11 @@ class Clock(Protocol):
     """The only source of time. Durations are measured by `monotonic`, which never jumps."""
 
     def now(self) -> datetime:
-        """The wall-clock time as aware UTC, in whole milliseconds. May jump: for display only."""
+        """The time of day as aware UTC, in whole milliseconds; on a running node the store's.
+
+        May jump, and what it says of the store is some seconds old: for display, and for bounds
+        that are much longer.
+        """
         ...
 
     def monotonic(self) -> float:

@@ -139,6 +139,7 @@ class Store(Protocol):
         claimer: str | None = None,
         quotas: Mapping[str, Quota] | None = None,
         audit: Sequence[AuditRecord] = (),
+        replacing: Mapping[str, AuditRecord] | None = None,
     ) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
 
@@ -153,14 +154,17 @@ class Store(Protocol):
         nothing is stored and the earlier jobs are the answer, with `created` false.
 
         With `quotas`, by uid, that limit how many jobs are queued, all jobs are refused if one of
-        these users had too many by them; a repetition is not. Concurrent calls for one user, from
+        these users had too many by them; a repetition is not, and a queued job that is replaced
+        does not count. Concurrent calls for one user, from
         any node, count one after the other. Nothing else is refused by a quota, or counts anew.
 
         A job that comes after others is held until they are over, also where they are over already:
         `dependencies.resolve` lets it go. These are jobs of its user that are stored, or come
         before it in `jobs`. A re-run waits for none.
 
-        Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else.
+        Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else. So
+        is what `replacing` has by the id of a new job, where the abort of the job that it replaces
+        is requested by that: with the id of that one as the target.
 
         Of the jobs with one unique key, of one user and task, only one is there that is not over:
         for a further one, the answer has that one instead, or all are refused, or it is replaced.
@@ -447,30 +451,34 @@ class Store(Protocol):
         ...
 
     async def add_call(
-        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime | None = None
     ) -> None:
         """Add a call of the job's hook with this payload; no effect where the call id is stored.
 
+        It is due at `at`, or now by the clock that all nodes share.
+
         No effect either where the claim's token does not hold any more, or the job has no hook. The
         end of a job that has a hook adds a call, too, whichever method ends it: in the same
-        transaction, due at once, and with the job's id as the call's id. So does an attempt that is
-        followed by another one after a pause, where the job wants that.
+        transaction, due at once by the clock that all nodes share, and with the job's id as the
+        call's id. So does an attempt that is followed by another one after a pause, where the job
+        wants that.
         """
         ...
 
     async def take_calls(
         self,
         *,
-        at: datetime,
-        until: datetime,
         limit: int,
+        taken_s: float,
+        at: datetime | None = None,
         but: Collection[str] = (),
         but_users: Collection[str] = (),
     ) -> Sequence[HookCall]:
-        """Take up to `limit` of the calls that are due at `at`, for one try each.
+        """Take up to `limit` of the calls that are due, for one try each.
 
-        Calls to the receivers in `but` (`webhook.receiver`) and of jobs of `but_users` are skipped.
-        Concurrent callers get different calls. A call that is not settled is due again at `until`.
+        At `at`, or now by the clock that all nodes share. Calls to the receivers in `but`
+        (`webhook.receiver`) and of jobs of `but_users` are skipped. Concurrent callers get
+        different calls. A call that is not settled is due again `taken_s` later.
         """
         ...
 

@@ -134,6 +134,22 @@ def recorded_submissions(
     ]
 
 
+def recorded_replacements(by: Principal, jobs: Sequence[NewJob]) -> Mapping[str, AuditRecord]:
+    """What to record of the jobs that new ones replace, by the ids of these."""
+    return {
+        job.id: record
+        for job in jobs
+        if job.unique is not None and job.unique.replaces
+        for record in recorded_aborts(
+            by,
+            Action.ABORT,
+            at=job.created_at,
+            uid=job.uid,
+            detail={"reason": f"replaced by {job.id}"},
+        )
+    }
+
+
 def names(found: set[str]) -> Sequence[str]:
     """Names in order, at most `NAMES_MAX`."""
     return sorted(found)[:NAMES_MAX]

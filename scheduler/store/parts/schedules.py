@@ -20,7 +20,7 @@ from scheduler.core.quotas.quota import Quota, Use, queue_excess, schedules_exce
 from scheduler.core.schedules.schedule import HISTORY_KEPT, Occurrence, Schedule, ScheduleKey
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
-from scheduler.store.sql_audit import audited, fetch_audited
+from scheduler.store.sql_audit import audited, audited_by, fetch_audited
 
 COUNTED_BEYOND: Final = 1000
 """How many schedules beyond its limit a user is told to have: the limit may have been lowered."""
@@ -88,11 +88,7 @@ class SqlSchedules:
     ) -> Schedule | None:
         """See `ScheduleStore`."""
         deleted = await self._fetch_audited("delete_schedule", key.uid, key.name, audit=audit)
-        if not deleted:
-            return None
-        schedule = rows.schedule(deleted[0])
-        await self._fetch("forget_occurrences", schedule.id, 0)
-        return schedule
+        return rows.schedule(deleted[0]) if deleted else None
 
     async def standing(self, key: ScheduleKey) -> Standing:
         """See `ScheduleStore`."""
@@ -233,8 +229,12 @@ def _making(firing: Firing, audit: Sequence[AuditRecord]) -> Sequence[Step]:
         }
         for each in firing.made
     )
-    inserting = audited("insert", new, audit=audit)
-    return [*inserting, Step("schedule_jobs", (marks,)), forgetting]
+    inserting = [Step("insert", (new,)), Step("schedule_jobs", (marks,))]
+    if any(each.job.idempotency_key is not None for each in firing.made):
+        # Another request may have stored a job with the key just now: then there is none of these.
+        unmade = Step("forget_unmade", (firing.schedule.id, marks), optional=True)
+        inserting = [inserting[0]._replace(optional=True), unmade, inserting[1]]
+    return [*inserting, *audited_by(audit), forgetting]
 
 
 def _stored(made: Made, firing: Firing, row: Row) -> Job:

@@ -1,10 +1,11 @@
 """Insertions of jobs with unique keys, in SQL.
 
-    lock_unique     others who give the same keys away wait
-    unique_free     nobody has them, but for those that are to be replaced; else it all ends here
-    insert          as for any job, with what it waits for; else it all ends here
-    replace_unique  the jobs that have them lose them, and are aborted
-    mark_unique     the new jobs get them, and are held while what they replace is not over
+    lock_unique       others who give the same keys away wait
+    unique_free       nobody has them, but for those that are to be replaced; else it all ends here
+    insert            as for any job, with what it waits for; else it all ends here
+    add_replacements  records of the aborts that follow, where it is known who asks for them
+    replace_unique    the jobs that have them lose them, and are aborted
+    mark_unique       the new jobs get them, and are held while what they replace is not over
 
 All of it is one transaction. With SQLite, one write comes after the other anyway. That a key has
 two jobs is ruled out by an index, too: a job that is not over, and was not replaced, has its key.
@@ -18,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.errors import UniqueConflict
 from scheduler.core.job import Job, NewJob, OnConflict
 from scheduler.store import arguments, rows
@@ -72,11 +74,35 @@ def before(jobs: Sequence[NewJob]) -> Sequence[Step]:
     return [Step("lock_unique", (locks,)), Step("unique_free", (batch,))]
 
 
-def after(jobs: Sequence[NewJob], *, at: datetime, by: str | None) -> Sequence[Step]:
+def after(
+    jobs: Sequence[NewJob],
+    *,
+    at: datetime,
+    by: str | None,
+    replacing: Mapping[str, AuditRecord],
+) -> Sequence[Step]:
     """What follows the insertion of jobs."""
+    told = [
+        arguments.replacement(new, record)
+        for new in jobs
+        if new.unique is not None and (record := replacing.get(new.id)) is not None
+    ]
+    telling = [Step("add_replacements", (arguments.batch(told),), optional=True)] if told else []
     batch = arguments.batch(arguments.unique(new) for new in jobs if new.unique is not None)
     instant = arguments.milliseconds(at)
-    return [Step("replace_unique", (batch, instant, by)), Step("mark_unique", (batch,))]
+    return [*telling, Step("replace_unique", (batch, instant, by)), Step("mark_unique", (batch,))]
+
+
+def within(limits: str, count_max: int, jobs: Sequence[NewJob]) -> Step:
+    """What stops all that follows where users would have too many queued jobs.
+
+    A queued job that is replaced does not count: whoever is at the limit may replace what he has.
+    """
+    replacing = [new for new in jobs if new.unique is not None and new.unique.replaces]
+    if not replacing:
+        return Step("within_quotas", (limits, count_max))
+    batch = arguments.batch(map(arguments.unique, replacing))
+    return Step("within_quotas_replacing", (limits, count_max + len(replacing), batch))
 
 
 def marked(jobs: Sequence[NewJob], answers: Mapping[str, Sequence[Row]]) -> Marked:

@@ -160,8 +160,8 @@ class Settling:
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
         """Store a call of the job's hook with this payload; each number of a claim only once."""
-        call_id, at = f"{claim.id}-{claim.token}-{number}", self._clock.now()
-        await self._retry(lambda: self._store.add_call(claim, call_id, payload, at=at))
+        call_id = f"{claim.id}-{claim.token}-{number}"
+        await self._retry(lambda: self._store.add_call(claim, call_id, payload))
         self._on_call_due()
 
     async def close_throttle(self, claim: Claim, limiter: Limiter, after_s: float) -> None:

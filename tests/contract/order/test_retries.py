@@ -397,7 +397,7 @@ async def test_a_hook_is_called_for_a_retry_where_that_is_wanted(
         assert call.id == f"{job.id}-attempt-1"
         assert (call.payload, call.attempt) == (None, held.past[0])
         assert held.hold is not None
-        assert (call.next_attempt_at, call.created_at) == (held.hold.until, later(9))
+        assert (call.next_attempt_at, call.due_at) == (held.hold.until, later(9))
     await abort(store, job.id)
     events = [call.event for call in await store.calls(job.id, limit=10)]
     assert sorted(events) == sorted([Event.ENDED, *([Event.RETRIED] if wanted else [])])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
 
 from scheduler.core.access.audit import Action, AuditFilter
 from scheduler.core.access.principal import Grant, Principal, Role
-from scheduler.core.errors import QuotaExceeded
+from scheduler.core.errors import QuotaExceeded, StoreUnavailable
 from scheduler.core.job import Cleanup, Failure, FailureKind, Hold, HoldReason, Job, Status
 from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Retiming, Store
@@ -144,6 +146,26 @@ async def test_a_deleted_schedule_is_gone_and_its_jobs_stay(store: Store) -> Non
     assert (await known(store, job.id)).schedule == "nightly"
 
 
+async def test_a_deleted_schedule_leaves_nothing_whatever_dies(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What became of its occurrences goes in the same transaction: nobody would delete it later."""
+    await put(store)
+    await fired(store, hours(1))
+    before = await found(store)
+
+    with monkeypatch.context() as dying, suppress(StoreUnavailable):
+        dying.setattr(store.schedules, "_fetch", _no_answer, raising=False)
+        await store.schedules.delete(KEY)
+
+    assert (await store.schedules.standing(KEY)).schedule is None
+    assert list(await store.schedules.recent(before, limit=10)) == []
+
+
+async def _no_answer(*_: object) -> NoReturn:
+    raise StoreUnavailable("its node died")
+
+
 async def test_the_jobs_of_a_schedule_that_can_be_aborted_are_found(store: Store) -> None:
     """Those that are queued or run, of this schedule alone, up to an id."""
     await put(store)
@@ -243,6 +265,20 @@ async def test_an_occurrence_that_has_a_job_gets_no_other_one(store: Store) -> N
     assert set(await store.schedules.occurred(await found(store), [hours(1), hours(2)])) == {
         hours(1)
     }
+
+
+async def test_a_run_whose_key_another_request_took_leaves_nothing(store: Store) -> None:
+    """It came in between: what is shown of the schedule would lead to a job that is nowhere."""
+    await put(store)
+    await store.insert([new(key="i", fingerprint="f")])
+    run = firing(await found(store), AT + timedelta(milliseconds=1), cursor=AT)
+    made = run.made[0]._replace(job=replace(run.made[0].job, idempotency_key="i", fingerprint="g"))
+    audit = recorded(Principal(name="web", grants=()), Action.RUN_SCHEDULE, at=AT)
+
+    assert list(await store.schedules.fire(replace(run, made=[made]), audit=audit) or ()) == []
+    assert list(await store.schedules.recent(await found(store), limit=10)) == []
+    assert list(await store.audit.page(AuditFilter(), limit=9)) == []
+    assert (await known(store, (await ids_waiting(store))[0])).schedule is None
 
 
 async def test_an_occurrence_is_not_made_again_once_its_job_is_deleted(store: Store) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from scheduler.core.job import Claim, JsonText, Status
+from scheduler.core.job import Again, AttemptOutcome, Claim, JsonText, Order, Status
 from scheduler.core.policy import lost_failure
 from scheduler.core.ports.store import Store
 from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict
@@ -45,7 +47,7 @@ async def hooked(store: Store, *, undoable: bool = False, hook: str = HOOK) -> s
 
 
 async def take(store: Store, *, at_s: float = 60, limit: int = 10) -> Sequence[HookCall]:
-    return await store.take_calls(at=later(at_s), until=later(at_s + 30), limit=limit)
+    return await store.take_calls(at=later(at_s), taken_s=30, limit=limit)
 
 
 async def calls_of(store: Store, job_id: str) -> list[tuple[str, str]]:
@@ -70,7 +72,7 @@ async def test_the_end_of_an_attempt_adds_a_call(store: Store, status: Status) -
     (call,) = await store.calls(claim.id, limit=10)
     assert (call.id, call.job_id, call.event) == (claim.id, claim.id, Event.ENDED)
     assert (call.status, call.tries, call.payload) == (CallStatus.DUE, 0, None)
-    assert call.created_at == call.due_at == later(9)
+    assert call.due_at == later(9)
 
 
 async def test_an_abort_of_a_queued_job_adds_a_call(store: Store) -> None:
@@ -156,13 +158,53 @@ async def test_calls_are_taken_once_they_are_due_the_oldest_first(store: Store) 
     assert await take(store) == []
 
 
+@pytest.mark.parametrize("ahead_s", [3600, -3600])
+async def test_a_call_is_due_at_once_whatever_the_clock_of_the_node_says(
+    store: Store, ahead_s: float
+) -> None:
+    """That ended its job: else users would hear of it an hour later, or it be given up early."""
+    now = await store.time_of_day()
+    claim = await claimed(store, await hooked(store))
+    await store.settle([replace(end(claim), at=now + timedelta(seconds=ahead_s))])
+
+    (call,) = await store.take_calls(limit=10, taken_s=60)
+    assert call.due_at is not None
+    assert timedelta(0) <= call.created_at - now < timedelta(seconds=30)
+    assert timedelta(seconds=60) <= call.due_at - now < timedelta(seconds=90)
+
+
+async def test_the_call_about_an_attempt_is_due_at_once_as_well(store: Store) -> None:
+    now = await store.time_of_day()
+    (job,) = (await store.insert([new(hook=HOOK, order=Order(hook_retries=True))])).jobs
+    claim = await claimed(store, job.id)
+    again = Again(outcome=AttemptOutcome.TERMINATED, after_s=60)
+    settlement = replace(end(claim, Status.QUEUED), at=now + timedelta(hours=1), again=again)
+    await store.settle([settlement])
+
+    (call,) = await store.take_calls(limit=10, taken_s=60)
+    assert call.event is Event.RETRIED
+    assert timedelta(0) <= call.created_at - now < timedelta(seconds=30)
+
+
+async def test_what_another_node_has_taken_is_due_by_the_clock_of_the_store(store: Store) -> None:
+    """Else a node whose clock is ahead would make each call a second time."""
+    claim = await claimed(store, await hooked(store))
+    await store.add_call(claim, "n1", JsonText("1"))
+
+    (call,) = await store.take_calls(limit=10, taken_s=60)
+    assert await store.take_calls(limit=10, taken_s=60) == []
+    assert await store.put_back_call(call, due_at=await store.time_of_day())
+    (again,) = await store.take_calls(limit=10, taken_s=60)
+    assert again.id == call.id
+
+
 async def test_given_receivers_are_skipped_and_no_others(store: Store) -> None:
     """Receivers may start alike, and a hook may have no path."""
     urls = ["https://a.org/1", "https://a.org", "https://a.org.uk/", "http://a.org/", "https://b"]
     jobs = {(await ended(store, hook=url)).id: url for url in urls}
 
     taken = await store.take_calls(
-        at=later(60), until=later(90), limit=10, but={"https://a.org/", "https://b/"}
+        at=later(60), taken_s=30, limit=10, but={"https://a.org/", "https://b/"}
     )
     assert sorted(jobs[call.job_id] for call in taken) == ["http://a.org/", "https://a.org.uk/"]
     assert [call.tries for call in await take(store)] == [1, 1, 1]
@@ -227,7 +269,7 @@ async def test_a_clean_up_may_notify_too(store: Store) -> None:
     await store.settle([end(claim, Status.ABORTED, death=DEATH)])
     await store.register(node("a1"))
     (clean,) = await store.claim([claim.id], node_id="a1", at=later(12))
-    await store.add_call(clean, "n1", JsonText("1"), at=later(13))
+    await store.add_call(clean, "n1", JsonText("1"))
 
     assert await calls_of(store, claim.id) == [("job.ended", "due"), ("job.notified", "due")]
 
@@ -237,7 +279,7 @@ async def test_calls_of_given_users_are_skipped_and_no_others(store: Store) -> N
     for uid in ("ada", "bob", "ada2"):
         (job,) = (await store.insert([new(uid, hook=HOOK)])).jobs
         await store.settle([end(await claimed(store, job.id))])
-    taken = await store.take_calls(at=later(60), until=later(90), limit=10, but_users={"ada"})
+    taken = await store.take_calls(at=later(60), taken_s=30, limit=10, but_users={"ada"})
     assert {(await known(store, call.job_id)).uid for call in taken} == {"bob", "ada2"}
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from scheduler.core.access.audit import Action, AuditFilter, AuditRecord
+from scheduler.core.access.principal import Principal
 from scheduler.core.errors import Conflict, QuotaExceeded, StoreUnavailable, UniqueConflict
 from scheduler.core.job import (
     Cleanup,
@@ -20,6 +22,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import Quota
+from scheduler.service.access.audit import recorded_replacements
 from scheduler.store.parts.unique import SqlUnique
 from tests.contract.unique.keyed import EXISTING, REJECT, REPLACE, keyed, let_go, running, submit
 from tests.support.stores import DEATH, abort, claimed, end, ids_waiting, known, later, new
@@ -242,3 +245,99 @@ async def test_one_who_looked_before_a_key_was_taken_looks_again(
     inserted = await submit(store, keyed())
 
     assert ([job.id for job in inserted.jobs], inserted.created) == ([claim.id], False)
+
+
+def recorded_for(job: NewJob) -> Mapping[str, AuditRecord]:
+    """What the service has recorded where a job replaces another one."""
+    by = Principal(name="web", grants=())
+    return recorded_replacements(by, [job])
+
+
+async def aborts(store: Store) -> list[str | None]:
+    """The targets of the aborts that are recorded, the first one first."""
+    found = await store.audit.page(AuditFilter(action=Action.ABORT), limit=9)
+    return [record.target for record in reversed(found)]
+
+
+@pytest.mark.parametrize("runs", [False, True])
+async def test_the_abort_of_what_is_replaced_is_recorded(store: Store, *, runs: bool) -> None:
+    """As every other abort: with the deed, with its target, and by whom."""
+    first, second = keyed(), keyed(REPLACE)
+    await submit(store, first)
+    if runs:
+        await claimed(store, first.id)
+    await store.insert([second], replacing=recorded_for(second))
+
+    (record,) = await store.audit.page(AuditFilter(), limit=9)
+    assert (record.action, record.actor, record.uid) == (Action.ABORT, "web", "u1")
+    assert (record.target, record.count) == (first.id, 1)
+    assert record.detail == {"reason": f"replaced by {second.id}"}
+
+
+async def test_no_abort_is_recorded_where_none_is_requested(store: Store) -> None:
+    """Neither where nobody has the key, nor where who has it is being aborted, or undone."""
+    first = keyed(REPLACE, undoable=True)
+    await store.insert([first], replacing=recorded_for(first))
+    claim = await claimed(store, first.id)
+    await abort(store, first.id)
+    second = keyed(REPLACE)
+    await store.insert([second], replacing=recorded_for(second))
+    await store.settle([end(claim, Status.ABORTED, death=DEATH)])
+    assert await aborts(store) == []
+
+    third = keyed(REPLACE)
+    await store.insert([third], replacing=recorded_for(third))
+    assert await aborts(store) == [second.id]
+
+
+async def test_no_abort_is_recorded_where_nothing_is_replaced_after_all(store: Store) -> None:
+    first, second, other = keyed(), keyed(REPLACE), keyed(key="other")
+    await submit(store, first, other)
+    with pytest.raises(UniqueConflict):
+        await store.insert([second, keyed(REJECT, key="other")], replacing=recorded_for(second))
+    assert await aborts(store) == []
+
+
+async def test_a_queued_job_can_be_replaced_at_the_limit(store: Store) -> None:
+    """There are no more queued jobs than before; and an abort is never limited."""
+    quotas = {"u1": Quota(pattern="*", queued_max=2)}
+    await store.insert([keyed(), new()], quotas=quotas)
+    for _ in range(3):
+        latest = keyed(REPLACE)
+        inserted = await store.insert([latest], quotas=quotas)
+        assert inserted.queued == {"u1": 2}
+        assert len(inserted.replaced) == 1
+    with pytest.raises(QuotaExceeded):
+        await store.insert([keyed(REPLACE), new()], quotas=quotas)
+    with pytest.raises(QuotaExceeded):
+        await store.insert([keyed(REPLACE, key="other")], quotas=quotas)
+    assert (await known(store, latest.id)).status is Status.QUEUED
+
+
+async def test_what_replaces_a_running_job_counts_as_queued(store: Store) -> None:
+    quotas = {"u1": Quota(pattern="*", queued_max=1)}
+    first = await running(store, keyed())
+    await submit(store, new())
+    with pytest.raises(QuotaExceeded):
+        await store.insert([keyed(REPLACE)], quotas=quotas)
+    assert (await known(store, first.id)).abort is None, "nothing is half there"
+
+
+async def test_more_than_the_limit_does_not_become_room_by_a_replacement(store: Store) -> None:
+    """Jobs that are queued again, or a lower limit, may have brought it about."""
+    await submit(store, keyed(), *(new() for _ in range(5)))
+    with pytest.raises(QuotaExceeded):
+        await store.insert([keyed(REPLACE)], quotas={"u1": Quota(pattern="*", queued_max=2)})
+
+
+async def test_a_repetition_at_the_limit_gets_its_answer_though_both_come_at_once(
+    store: Store,
+) -> None:
+    """It looked before the first was stored, and was counted after that."""
+    quotas = {"u1": Quota(pattern="*", queued_max=1)}
+    job = replace(keyed(), idempotency_key="i", fingerprint="f")
+    again = replace(keyed(), idempotency_key="i", fingerprint="f")
+    async with asyncio.TaskGroup() as group:
+        both = [group.create_task(store.insert([each], quotas=quotas)) for each in (job, again)]
+    first, second = (each.result() for each in both)
+    assert first.jobs[0].id == second.jobs[0].id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -138,6 +138,9 @@ async def test_wrong_clocks_of_nodes_let_nothing_begin_early_or_late(
         found = await behind.job(job, wait_s=30)
         assert found["status"] == "successful", found
         assert found["eligible_at"] == job["run_at"]
+        for told in ("created_at", "started_at", "finished_at"):
+            since = datetime.now(UTC) - datetime.fromisoformat(found[told])
+            assert timedelta(0) <= since < timedelta(minutes=5), told
 
 
 async def test_a_job_that_no_worker_begins_in_time_ends(start_node: Nodes, tmp_path: Path) -> None:

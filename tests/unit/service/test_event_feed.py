@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -192,3 +192,28 @@ async def test_followers_that_are_behind_while_the_store_is_away_are_told_so(
             await town.jobs(1)
     assert isinstance(second.result()[0], ResetEvent)
     assert first.result()
+
+
+async def test_a_follower_that_begins_while_the_queue_is_away_is_told_what_is_unknown(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read the list when its stream was open; what came until the queue was back is lost."""
+    monkeypatch.setattr(module, "IDLE_S", 0.01)
+    town.queue.away = True
+    async with aclosing(town.feed.of_jobs(None, after=None, log=False)) as events:
+        assert await anext(events) == []
+        town.queue.announce([changed("of another node, which reaches the queue")])
+        town.queue.away = False
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(_first(events))
+            await town.clock.pass_until(lambda: town.changes.end)
+            await town.clock.pass_until(first.done)
+    assert isinstance(first.result(), ResetEvent)
+
+
+async def _first(events: AsyncGenerator[Sequence[Event], None]) -> Event | None:
+    """The first event; none where others than the unknown ones come first."""
+    for _ in range(20):
+        if some := await anext(events):
+            return some[0]
+    return None

@@ -126,6 +126,7 @@ READS = {
     "lock_ended_pause",
     "lock_users",
     "within_quotas",
+    "within_quotas_replacing",
 }
 
 

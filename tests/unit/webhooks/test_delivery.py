@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from random import Random
 from typing import Any
@@ -15,6 +15,7 @@ from aiohttp import web
 from standardwebhooks import Webhook
 from structlog.testing import capture_logs
 
+from scheduler.basics.clock import SystemClock
 from scheduler.core.job import Claim, Failure, FailureKind, Job, JsonText, Status
 from scheduler.core.webhook import CallStatus, HookCall
 from scheduler.webhooks import open_hooks
@@ -29,23 +30,14 @@ from tests.support.stores import abort, claimed, end, new
 SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"
 
 
-class LaterClock:
-    """The real time, which is long after the jobs of the tests."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
 @asynccontextmanager
 async def delivering(store: MemoryStore, **settings: Any) -> AsyncIterator[Delivery]:  # noqa: ANN401
     defaults = {"secret": "", "allow": [ip_network("127.0.0.0/8")], "give_up_s": 1e9}
-    clock: Any = LaterClock()
     random = Random(1)  # noqa: S311 - spreads tries
     async with open_hooks(
         store=store,
-        clock=clock,
         random=random,
-        job_events=Counting(clock),
+        job_events=Counting(SystemClock()),
         **{**defaults, **settings},
     ) as delivery:
         yield delivery
@@ -178,6 +170,38 @@ async def test_a_failing_receiver_is_called_again_under_the_same_id(
     assert first.id == second.id == third.id
     assert first.body == second.body == third.body
     assert (call.status, call.tries, call.answer) == (CallStatus.DELIVERED, 3, "204")
+
+
+@pytest.mark.parametrize("ahead_s", [3600, -3600])
+async def test_the_clock_of_the_node_does_not_count(receiver: Receiver, ahead_s: float) -> None:
+    """That of the store does: all nodes share it, and a receiver looks at the time of a call."""
+
+    def now() -> datetime:
+        return datetime.now(UTC) - timedelta(seconds=ahead_s)
+
+    store = MemoryStore(now=now)
+    receiver.answers = [web.Response(status=500)]
+    async with delivering(store, secret=SECRET):
+        job_id = await ended(store, receiver.url)
+        (got,) = await receiver.gets(1)
+        await eventually(lambda: store.hook_calls[job_id].answer)
+        due_at = store.hook_calls[job_id].due_at
+
+    assert due_at is not None
+    assert abs(due_at - now()) < timedelta(minutes=1)
+    assert abs(float(got.headers["webhook-timestamp"]) - now().timestamp()) < 60
+
+
+@pytest.mark.parametrize("ahead_s", [3600, -3600])
+async def test_a_call_that_another_node_tries_is_left_to_it(
+    receiver: Receiver, ahead_s: float
+) -> None:
+    store = MemoryStore(now=lambda: datetime.now(UTC) - timedelta(seconds=ahead_s))
+    await ended(store, receiver.url)
+    assert len(await store.take_calls(limit=1, taken_s=60)) == 1
+    async with delivering(store) as delivery:
+        await delivery.finish()
+    assert receiver.received == []
 
 
 async def test_a_receiver_that_is_gone_for_good_is_left_alone(

@@ -101,6 +101,18 @@ async def test_an_abort_is_told_with_its_reason(audited: Audited) -> None:
     assert record["detail"] == {"reason": "wrong"}
 
 
+async def test_the_abort_of_a_job_that_another_one_replaces_is_told(audited: Audited) -> None:
+    """Whoever replaces a job aborts it, though by no request of its own."""
+    keyed: Any = {"unique": {"key": "k", "on_conflict": "replace"}}
+    first = await audited.submitted(audited.web, **keyed)
+    assert await audited.records() == []
+    second = await audited.submitted(audited.web, **keyed)
+    (record,) = await audited.records()
+    assert (record["action"], record["uid"], record["target"]) == ("abort", "ada", first)
+    assert (record["actor"], record["role"], record["count"]) == ("the user", "user", 1)
+    assert record["detail"] == {"reason": f"replaced by {second}"}
+
+
 async def test_an_abort_with_children_is_one_record_that_counts_them(audited: Audited) -> None:
     """Whoever reads sees one deed, and how far it went."""
     parent = await audited.submitted(audited.web)
