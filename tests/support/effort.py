@@ -1,4 +1,4 @@
-"""How much the tests do: `make test` is for minutes, `make test LONG=1` for half an hour and more.
+"""How much the tests do: usually, and more of it by `make test LONG=1`.
 
 Both prove the same. The long form repeats it more often, or adds variants that differ little.
 """
